@@ -24,12 +24,15 @@ const FIRING = -1;
  *
  * A hashed wheel (Varghese and Lauck 1987, scheme 6) whose timers are moved lazily: one that was pushed back stays where
  * it is until its bucket comes up. A deadline fires up to two ticks late, never early.
+ *
+ * A wake-up counts for one tick however late it comes, so time in which the event loop stood still does not count. After
+ * a stall every deadline would otherwise fire at once, before the sockets are read whose data arrived meanwhile, and one
+ * armed at the end of the stall would fire too early, since to arm does not read the clock.
  */
 export class TimerWheel {
   readonly #clock: Clock;
   readonly #tickMs: number;
   readonly #buckets: (WheelTimer | null)[] = new Array(BUCKETS).fill(null);
-  readonly #start: number;
   #tick = 1;
   #size = 0;
   #system: Timer | null = null;
@@ -38,13 +41,12 @@ export class TimerWheel {
   constructor(clock: Clock, tickMs = 100) {
     this.#clock = clock;
     this.#tickMs = tickMs;
-    this.#start = clock.now();
   }
 
   /** Fires `timer` about `ms` milliseconds from now; replaces the deadline that it had. 0 disarms it. */
   arm(timer: WheelTimer, ms: number): void {
     if (ms <= 0 || this.#closed) return this.disarm(timer);
-    if (this.#system === null) this.#wake();
+    if (this.#system === null) this.#schedule();
     timer.due = this.#tick + Math.ceil(ms / this.#tickMs) + 1;
     if (timer.standsAt !== 0) {
       if (timer.standsAt <= timer.due) return;
@@ -75,37 +77,23 @@ export class TimerWheel {
     this.#system = null;
   }
 
-  #currentTick(): number {
-    return Math.floor((this.#clock.now() - this.#start) / this.#tickMs) + 1;
-  }
-
-  /** After an idle time every bucket is empty, so the ticks that passed need no visit. */
-  #wake(): void {
-    this.#tick = Math.max(this.#tick, this.#currentTick());
-    this.#schedule();
-  }
-
   #schedule(): void {
     this.#system = this.#clock.after(this.#tickMs, () => {
-      this.#advance(this.#currentTick());
+      this.#tick += 1;
+      const expired = this.#sweep(this.#tick & (BUCKETS - 1));
       this.#system = null;
-      if (this.#size > 0 && !this.#closed) this.#schedule();
+      if (this.#size > 0) this.#schedule();
+      for (const timer of expired) {
+        if (timer.due !== FIRING) continue;
+        timer.due = 0;
+        timer.fire();
+      }
     });
   }
 
-  #advance(target: number): void {
+  /** Empties a bucket: timers that were pushed back go to another one, those that are due are returned. */
+  #sweep(bucket: number): WheelTimer[] {
     const expired: WheelTimer[] = [];
-    const from = Math.max(this.#tick + 1, target - BUCKETS + 1);
-    this.#tick = Math.max(this.#tick, target);
-    for (let tick = from; tick <= target; tick++) this.#sweep(tick & (BUCKETS - 1), expired);
-    for (const timer of expired) {
-      if (timer.due !== FIRING) continue;
-      timer.due = 0;
-      timer.fire();
-    }
-  }
-
-  #sweep(bucket: number, expired: WheelTimer[]): void {
     let timer = this.#buckets[bucket] ?? null;
     while (timer) {
       const next = timer.next;
@@ -118,6 +106,7 @@ export class TimerWheel {
       }
       timer = next;
     }
+    return expired;
   }
 
   #insert(timer: WheelTimer): void {

@@ -25,9 +25,14 @@ export interface ServiceQuery {
   readonly args: Readonly<Record<string, string>>;
 }
 
-/** Takes what an adapter learns. Whole sets only; an empty set is an answer, `fail` is the lack of one. */
+/**
+ * Takes what an adapter learns. Whole sets only; an empty set is an answer, `fail` is the lack of one.
+ *
+ * `doubt` says why the source may have lost its data although it answers, such as an index that went backwards: the guard
+ * then holds back a set that collapses, whatever its size.
+ */
 export interface NodeSink {
-  set(nodes: readonly Node[]): void;
+  set(nodes: readonly Node[], doubt?: string): void;
   fail(error: HeadgateError): void;
 }
 
@@ -38,7 +43,7 @@ export interface CatalogEntry {
 }
 
 export interface CatalogSink {
-  set(entries: readonly CatalogEntry[]): void;
+  set(entries: readonly CatalogEntry[], doubt?: string): void;
   fail(error: HeadgateError): void;
 }
 

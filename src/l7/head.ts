@@ -35,8 +35,9 @@ export class RequestHead {
   host = '';
   /** Minor version of HTTP/1.x. */
   minor: 0 | 1 = 1;
+  /** `none`: no body, also when Content-Length is 0. Never `close`. */
   framing: Framing = Framing.none;
-  /** Bytes of the body when `framing` is `length`. */
+  /** Bytes of the body when `framing` is `length`, more than 0; otherwise 0. */
   contentLength = 0;
   /** The client allows another request on this connection. */
   keepAlive = true;
@@ -60,7 +61,8 @@ export class ResponseHead {
   reason = '';
   minor: 0 | 1 = 1;
   framing: Framing = Framing.none;
-  contentLength = 0;
+  /** Bytes of the body when `framing` is `length`; with `none` what a body would have (HEAD, 304); -1 when not told. */
+  contentLength = -1;
   /** The node allows another request on this connection. */
   keepAlive = true;
   /** Value of `Upgrade` on a 101, lower case. */

@@ -14,8 +14,10 @@ const CELLS = 8;
 const HEALTH = 0;
 const INFLIGHT = 1;
 const LATENCY = 2;
-const DEMOTED_UNTIL = 3;
-const FAILED_AT = 4;
+/** Times are 64-bit, in the second half of a slot: 32 bits of milliseconds would run over after 24 days. */
+const TIMES = CELLS / 2;
+const DEMOTED_UNTIL = 2;
+const FAILED_AT = 3;
 
 /** Time constant of the smoothed latency: a sample weighs 1/8, as in TCP's SRTT (RFC 6298 §2). */
 const LATENCY_SHIFT = 3;
@@ -48,6 +50,7 @@ export function allocateNodeTable(workers: number, now: number): NodeTableMemory
 
 export class NodeTable {
   readonly #cells: Int32Array;
+  readonly #times: Float64Array;
   readonly #versions: Int32Array;
   readonly #shares: readonly Int32Array[];
   readonly #own: Int32Array;
@@ -56,6 +59,7 @@ export class NodeTable {
   /** `worker` is the index of the worker that writes through this view; null in the control thread. */
   constructor(memory: NodeTableMemory, worker: number | null) {
     this.#cells = new Int32Array(memory.nodes);
+    this.#times = new Float64Array(memory.nodes);
     this.#versions = new Int32Array(memory.versions);
     this.#shares = memory.shares.map((share) => new Int32Array(share));
     const own = worker === null ? undefined : this.#shares[worker];
@@ -106,24 +110,25 @@ export class NodeTable {
   /** Takes the node out of the ready set for a second. `now`: monotonic milliseconds. */
   demote(slot: number, now: number): void {
     const at = now - this.#epoch;
-    Atomics.store(this.#cells, slot * CELLS + FAILED_AT, at | 0);
-    Atomics.store(this.#cells, slot * CELLS + DEMOTED_UNTIL, (at + DEMOTION_MS) | 0);
+    this.#times[slot * TIMES + FAILED_AT] = at;
+    this.#times[slot * TIMES + DEMOTED_UNTIL] = at + DEMOTION_MS;
   }
 
   /** Monotonic milliseconds until which the node is demoted; in the past, or 0, when it is not. */
   demotedUntil(slot: number): number {
-    const at = Atomics.load(this.#cells, slot * CELLS + DEMOTED_UNTIL);
+    const at = this.#times[slot * TIMES + DEMOTED_UNTIL]!;
     return at === 0 ? 0 : at + this.#epoch;
   }
 
   /** Monotonic milliseconds of the last connection failure; 0 when there was none. */
   failedAt(slot: number): number {
-    const at = Atomics.load(this.#cells, slot * CELLS + FAILED_AT);
+    const at = this.#times[slot * TIMES + FAILED_AT]!;
     return at === 0 ? 0 : at + this.#epoch;
   }
 
+  /** Ordered: whoever sees a new version sees what was written before the bump. */
   version(upstreamSlot: number): number {
-    return this.#versions[upstreamSlot]!;
+    return Atomics.load(this.#versions, upstreamSlot);
   }
 
   /** Tells every worker that the ready set of an upstream may have changed. */

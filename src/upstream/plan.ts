@@ -6,6 +6,9 @@ import type { Node } from '../discovery/types.ts';
  * replaces the snapshot whole.
  */
 
+/** Row of the route counters for requests that no route took. */
+export const NO_ROUTE = 0;
+
 /** A node and its place in the node table. */
 export interface PlannedNode {
   readonly slot: number;

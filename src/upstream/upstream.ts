@@ -20,6 +20,8 @@ export class Upstream {
   #picker: Picker | null;
   #version = -1;
   #reviewAt = 0;
+  /** Makes left-over nodes take turns. */
+  #leftOvers = 0;
 
   constructor(
     plan: PlannedUpstream,
@@ -48,8 +50,11 @@ export class Upstream {
 
   /** A connection to the node failed: every worker leaves it alone for a second, from its next pick on. */
   connectFailed(handle: TableHandle): void {
-    this.#table.demote(handle.slot, this.#clock.now());
-    this.#table.bump(this.plan.slot);
+    const now = this.#clock.now();
+    const known = this.#table.demotedUntil(handle.slot) > now;
+    this.#table.demote(handle.slot, now);
+    // Of many connections that fail at once only the first changes the ready set.
+    if (!known) this.#table.bump(this.plan.slot);
   }
 
   #refresh(): void {
@@ -65,9 +70,8 @@ export class Upstream {
   /** A retry that has tried every ready node may still use one that is not: better than to give up. */
   #pickLeftOver(context: PickContext): NodeHandle | null {
     if (context.tried.length === 0) return null;
-    for (const handle of this.handles) {
-      if (handle.weight > 0 && !context.tried.includes(handle)) return handle;
-    }
-    return null;
+    const untried = this.handles.filter((handle) => !context.tried.includes(handle));
+    const { ready } = selectReady(untried, this.#table, this.#clock.now());
+    return ready[this.#leftOvers++ % ready.length] ?? null;
   }
 }

@@ -1,0 +1,132 @@
+/**
+ * Measures Headgate and its peers side by side: alternately, on the same backend, one core for the proxy.
+ *
+ *   npm run bench -- [--rounds 3] [--seconds 4] [--peers headgate,nginx] [--lanes http-small,tcp-bulk] [--name quick]
+ *
+ * Writes bench/results/<name>.json and .md. Needs two cores, nginx (the backend), wrk and curl: bench/install-peers.sh.
+ */
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, release, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { startBackend } from './lib/backend.ts';
+import { hasProgram } from './lib/binaries.ts';
+import { LANES, type Lane } from './lib/lanes.ts';
+import { type Peer, preparePeers } from './lib/peers.ts';
+import { cpuSeconds, type Running, residentBytes, start, waitForPort } from './lib/process.ts';
+import { cost, type Machine, report, type Sample } from './lib/report.ts';
+
+const LOAD_CORE = 0;
+const PROXY_CORE = 1;
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '4' },
+    peers: { type: 'string', default: '' },
+    lanes: { type: 'string', default: '' },
+    name: { type: 'string', default: new Date().toISOString().slice(0, 10) },
+  },
+});
+
+const list = (text: string) => text.split(',').filter((part) => part !== '');
+
+function machine(): Machine {
+  const all = cpus();
+  return {
+    cpu: all[0]?.model ?? 'unknown',
+    cores: all.length,
+    kernel: release(),
+    date: new Date().toISOString().slice(0, 10),
+  };
+}
+
+async function measure(
+  lane: Lane,
+  peer: Peer,
+  running: Running,
+  round: number,
+  directory: string,
+): Promise<Sample | null> {
+  const port = lane.port(peer);
+  if (port === null) return null;
+  if (round === 1 && lane.unit === 'request') await lane.load(LOAD_CORE, port, 2, directory);
+  const before = cpuSeconds(running.pid);
+  const load = await lane.load(LOAD_CORE, port, Number(values.seconds), directory);
+  const used = cpuSeconds(running.pid) - before;
+  return {
+    ...load,
+    lane: lane.name,
+    peer: peer.name,
+    round,
+    cpuSeconds: used,
+    residentBytes: residentBytes(running.pid),
+  };
+}
+
+async function measureAll(directory: string): Promise<void> {
+  const { peers, missing } = preparePeers(directory, list(values.peers));
+  if (missing.length > 0) console.log(`not installed, left out: ${missing.join(', ')} (bench/install-peers.sh)`);
+  const wanted = list(values.lanes);
+  const lanes = LANES.filter((lane) => wanted.length === 0 || wanted.includes(lane.name));
+  const samples: Sample[] = [];
+  const started: Running[] = [];
+  try {
+    started.push(await startBackend(LOAD_CORE, directory));
+    const proxies = new Map<string, Running>();
+    for (const peer of peers) {
+      const running = start(PROXY_CORE, peer.command);
+      started.push(running);
+      proxies.set(peer.name, running);
+      await waitForPort(peer.httpPort, running.output);
+    }
+    await pause(1000);
+    for (const lane of lanes) {
+      for (let round = 1; round <= Number(values.rounds); round++) {
+        for (const peer of peers) {
+          const sample = await measure(lane, peer, proxies.get(peer.name)!, round, directory);
+          if (!sample) continue;
+          samples.push(sample);
+          const unit = lane.unit === 'GB' ? 'ms/GB' : 'µs';
+          console.log(
+            `${lane.name} ${round} ${peer.name}: ${cost(sample, lane.unit).toFixed(1)} ${unit}, errors ${sample.errors}`,
+          );
+        }
+      }
+    }
+  } finally {
+    for (const running of started.reverse()) await running.stop();
+  }
+  save(lanes, peers, samples);
+}
+
+function save(lanes: readonly Lane[], peers: readonly Peer[], samples: readonly Sample[]): void {
+  const results = join(import.meta.dirname, 'results');
+  mkdirSync(results, { recursive: true });
+  const about = machine();
+  const versions = Object.fromEntries(peers.map((peer) => [peer.name, peer.version]));
+  const data = {
+    machine: about,
+    command: `npm run bench -- --rounds ${values.rounds} --seconds ${values.seconds}`,
+    versions,
+    samples,
+  };
+  writeFileSync(join(results, `${values.name}.json`), `${JSON.stringify(data, null, 1)}\n`);
+  const page = report(lanes, peers, samples, about);
+  writeFileSync(join(results, `${values.name}.md`), page);
+  console.log(`\n${page}`);
+}
+
+if (cpus().length < 2) throw new Error('the bench needs two cores: one for the proxy, one for the load');
+for (const program of ['wrk', 'curl', 'taskset']) {
+  if (!hasProgram(program)) throw new Error(`the bench needs ${program}: run bench/install-peers.sh`);
+}
+const directory = mkdtempSync(join(tmpdir(), 'headgate-bench-'));
+// nginx's workers run as another user when the bench runs as root.
+chmodSync(directory, 0o755);
+try {
+  await measureAll(directory);
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}

@@ -1,0 +1,72 @@
+import type { NodeSetState } from '../discovery/types.ts';
+
+/** A node as `GET /v1/upstreams` shows it. Field names are those of the JSON. */
+export interface NodeView {
+  readonly host: string;
+  readonly port: number;
+  readonly weight: number;
+  readonly priority: number;
+  readonly health: 'unknown' | 'healthy' | 'unhealthy';
+  /** True while a connection failure keeps the node out of the selection. */
+  readonly demoted: boolean;
+  readonly inflight: number;
+  /** Smoothed time to the answer; null when nothing was measured. */
+  readonly latency_ms: number | null;
+  /** Requests since the node is known, by outcome. */
+  readonly requests: Readonly<Record<string, number>>;
+  readonly tags: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+  /** What the last failed probe found. */
+  readonly last_error?: string;
+}
+
+/** Where an upstream's nodes come from. */
+export type SourceView =
+  | { readonly type: 'static' }
+  | { readonly type: string; readonly service: string; readonly args: Readonly<Record<string, string>> };
+
+export interface UpstreamView {
+  readonly id: string;
+  /** Balancer: `roundrobin`, `least_conn`, … */
+  readonly type: string;
+  readonly source: SourceView;
+  readonly state: NodeSetState;
+  /** Seconds since the source last confirmed the nodes; null when it never did, 0 for static nodes. */
+  readonly age_seconds: number | null;
+  /** Why `state` is not `ok`. */
+  readonly reason: string | null;
+  /** True when the nodes come from the cache on disk. */
+  readonly cached: boolean;
+  /** True while nodes known to be bad are used because there are no others. */
+  readonly fail_open: boolean;
+  readonly nodes: readonly NodeView[];
+}
+
+export interface RouteView {
+  readonly id: string;
+  /** `auto`: made from a registry's tags. */
+  readonly origin: 'file' | 'auto';
+  readonly hosts: readonly string[];
+  readonly uris: readonly string[];
+  readonly methods: readonly string[];
+  readonly priority: number;
+  /** Id of the upstream. */
+  readonly upstream: string;
+  /** Ids of routes that claim the same requests. */
+  readonly conflicts: readonly string[];
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** What it waits for, for people; empty when ready. */
+  readonly reasons: readonly string[];
+}
+
+/** What the admin listener shows; the control thread implements it. Every call answers with the state of that moment. */
+export interface AdminViews {
+  ready(): Readiness;
+  upstreams(): readonly UpstreamView[];
+  routes(): readonly RouteView[];
+  /** The exposition for Prometheus. */
+  metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+}

@@ -1,0 +1,25 @@
+import { loadFile } from '../config/load.ts';
+import { formatProblem } from '../config/problem.ts';
+import { RESOURCE_KINDS } from '../config/schema/document.ts';
+import type { Document } from '../config/types.ts';
+
+/** `headgate check`: prints everything that is wrong with a configuration file. Resolves with the exit code, 0 or 1. */
+export async function check(file: string, out: { write(text: string): void }): Promise<number> {
+  const result = await loadFile(file, process.env);
+  if (!result.ok) {
+    for (const problem of result.problems) out.write(`${formatProblem(problem)}\n`);
+    out.write(`${file}: ${counted(result.problems.length, 'problem')}\n`);
+    return 1;
+  }
+  for (const warning of result.warnings) out.write(`${formatProblem(warning, 'warning')}\n`);
+  out.write(`${file}: ok (${contents(result.document)})\n`);
+  return 0;
+}
+
+function contents(document: Document): string {
+  return RESOURCE_KINDS.map((kind) => counted(document[kind].length, kind.slice(0, -1).replace('_', ' '))).join(', ');
+}
+
+function counted(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,30 @@
+import type { Finding } from '../problem.ts';
+import type { DocumentInput } from '../types.ts';
+import { RuleContext } from './context.ts';
+import { checkDiscovery } from './discovery.ts';
+import { checkIds } from './ids.ts';
+import { checkListeners } from './listeners.ts';
+import { checkMatches } from './matches.ts';
+import { checkTargets } from './targets.ts';
+import { checkUpstreams } from './upstreams.ts';
+
+/** What a schema cannot say. Another rule is another file and another line here. */
+const RULES: readonly ((context: RuleContext) => void)[] = [
+  checkListeners,
+  checkDiscovery,
+  checkIds,
+  checkMatches,
+  checkTargets,
+  checkUpstreams,
+];
+
+/** `schemaFindings` are what the schema has against the document; rules pass over what they spoil. */
+export function judgeDocument(
+  document: unknown,
+  schemaFindings: readonly Finding[],
+): { readonly errors: readonly Finding[]; readonly warnings: readonly Finding[] } {
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) return { errors: [], warnings: [] };
+  const context = new RuleContext(document as DocumentInput, schemaFindings);
+  for (const rule of RULES) rule(context);
+  return { errors: context.errors, warnings: context.warnings };
+}

@@ -1,0 +1,74 @@
+import { formatAddress, isHost, parseAddress } from '../../core/address.ts';
+import { type Path, quote } from '../problem.ts';
+import type { DocumentInput } from '../types.ts';
+import type { RuleContext } from './context.ts';
+
+type InlineUpstream = NonNullable<NonNullable<DocumentInput['routes']>[number]['upstream']>;
+
+/** Upstreams know where their nodes come from, and fixed nodes have an address each. */
+export function checkUpstreams(context: RuleContext): void {
+  for (const { item, path, whole } of context.items('upstreams')) checkUpstream(context, item, path, whole);
+  for (const kind of ['services', 'routes', 'stream_routes'] as const) {
+    for (const { item, path, whole } of context.items(kind)) {
+      if (item.upstream) checkUpstream(context, item.upstream, [...path, 'upstream'], whole);
+    }
+  }
+}
+
+function checkUpstream(context: RuleContext, upstream: InlineUpstream, path: Path, whole: boolean): void {
+  if (upstream.nodes !== undefined) checkAlone(context, upstream, path);
+  else if (whole) checkService(context, upstream, path);
+  if (upstream.discovery_type !== undefined) checkRegistry(context, upstream.discovery_type, path);
+  if (Array.isArray(upstream.nodes)) checkNodeList(context, upstream.nodes, [...path, 'nodes']);
+  else if (upstream.nodes) checkNodeMap(context, upstream.nodes as Record<string, number>, [...path, 'nodes']);
+  if (whole && upstream.pass_host === 'rewrite' && upstream.upstream_host === undefined) {
+    context.error([...path, 'pass_host'], '"rewrite" needs upstream_host', 'add upstream_host');
+  }
+}
+
+/** Fixed nodes and a registry do not mix. */
+function checkAlone(context: RuleContext, upstream: InlineUpstream, path: Path): void {
+  for (const key of ['service_name', 'discovery_type'] as const) {
+    if (upstream[key] !== undefined) context.error([...path, key], 'cannot stand beside nodes', 'keep one of the two');
+  }
+}
+
+function checkService(context: RuleContext, upstream: InlineUpstream, path: Path): void {
+  const { service_name: service, discovery_type: type } = upstream;
+  if (service === undefined && type === undefined) {
+    context.error(path, 'has no nodes', 'add nodes, or service_name and discovery_type');
+  } else if (service === undefined) {
+    context.error([...path, 'discovery_type'], 'needs service_name', 'add service_name');
+  } else if (type === undefined) {
+    context.error([...path, 'service_name'], 'needs discovery_type', 'it names the registry that knows the service');
+  }
+}
+
+/** The embedded registry is one of type consul. */
+function checkRegistry(context: RuleContext, type: string, path: Path): void {
+  if (context.written('discovery', type) || (type === 'consul' && context.written('registry'))) return;
+  const hint = type === 'consul' ? 'add discovery.consul, or registry for the embedded one' : `add discovery.${type}`;
+  context.error([...path, 'discovery_type'], `${quote(type)} has no settings under discovery`, hint);
+}
+
+function checkNodeList(context: RuleContext, nodes: readonly { host: string; port: number }[], path: Path): void {
+  const seen = new Set<string>();
+  nodes.forEach((node, index) => {
+    if (!isHost(node.host)) {
+      const hint = /:\d+$/.test(node.host) ? 'give the port in port' : 'IPv6 goes without brackets';
+      context.error([...path, index, 'host'], `${quote(node.host)} is not a host name or an IP address`, hint);
+    }
+    const address = formatAddress(node);
+    if (seen.has(address)) context.error([...path, index], `the node ${quote(address)} is listed twice`);
+    seen.add(address);
+  });
+}
+
+function checkNodeMap(context: RuleContext, nodes: Readonly<Record<string, number>>, path: Path): void {
+  for (const key of Object.keys(nodes)) {
+    const address = parseAddress(key);
+    if (address !== null && address.port > 0) continue;
+    const hint = isHost(key) && !key.includes(':') ? 'add the port' : 'IPv6 goes in brackets: "[2001:db8::1]:80"';
+    context.error([...path, key], `${quote(key)} is not a "host:port"`, hint, 'key');
+  }
+}

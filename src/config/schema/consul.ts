@@ -1,0 +1,62 @@
+import { Type } from 'typebox';
+import { count, flag, seconds, strict, text, withDefault } from './field.ts';
+import { WEIGHT_MAX } from './node.ts';
+
+const timeoutSchema = strict(
+  {
+    connect: withDefault(seconds('Longest wait for a connection to Consul.'), 2),
+    wait: withDefault(
+      Type.Number({ minimum: 1, maximum: 600, description: 'How long Consul may hold a question open. Seconds.' }),
+      60,
+    ),
+  },
+  'How long to wait for Consul.',
+);
+
+export const consulSchema = strict(
+  {
+    servers: withDefault(
+      Type.Array(text('Base URL of an agent or server.'), {
+        minItems: 1,
+        uniqueItems: true,
+        description: 'Base URLs of Consul agents or servers; the next one is asked when one fails.',
+      }),
+      ['http://127.0.0.1:8500'],
+    ),
+    token: Type.Optional(
+      text('ACL token that is sent with every question; best taken from the environment.', { secret: true }),
+    ),
+    datacenter: Type.Optional(text('Datacenter to ask for. Without it that of the agent.')),
+    tag: Type.Optional(text('Only instances with this tag are used.')),
+    stale: withDefault(flag('Whether any server may answer, not the leader alone.'), true),
+    cached: withDefault(flag('Whether the agent may answer from its cache.'), false),
+    passing_only: withDefault(
+      flag('Whether only instances whose checks all pass are used; otherwise those with a warning are too.'),
+      true,
+    ),
+    weight: withDefault(count('Weight of an instance that states none.', 0, WEIGHT_MAX), 1),
+    skip_services: withDefault(
+      Type.Array(text('Name of a service.'), {
+        uniqueItems: true,
+        description: 'Services for which no automatic route is made.',
+      }),
+      [],
+    ),
+    concurrency: withDefault(count('Questions under way at once while all services are read.', 1, 1024), 16),
+    max_watches: withDefault(
+      count(
+        'Services watched at most; each watch holds a connection, and Consul takes 200 from one address unless its `limits.http_max_conns_per_client` is raised.',
+        1,
+        100_000,
+      ),
+      190,
+    ),
+    timeout: withDefault(timeoutSchema, {}),
+    auto_route: Type.Optional(
+      text(
+        'Route for services without a routing tag: a template such as `{service}.example.com` for host or host and path.',
+      ),
+    ),
+  },
+  'Services and their instances from Consul over its HTTP API.',
+);

@@ -1,0 +1,73 @@
+import { Type } from 'typebox';
+import { checksSchema } from './checks.ts';
+import { about, id } from './common.ts';
+import { count, seconds, secondsOrZero, strict, text, texts, withDefault } from './field.ts';
+import { nodesSchema } from './node.ts';
+
+const timeoutSchema = strict(
+  {
+    connect: withDefault(seconds('Longest wait for a connection to a node.'), 3),
+    send: withDefault(seconds('Longest pause between two writes to a node.'), 60),
+    read: withDefault(seconds('Longest pause between two reads from a node.'), 60),
+  },
+  'How long to wait for a node.',
+);
+
+const keepalivePoolSchema = strict(
+  {
+    size: withDefault(count('Idle connections kept per worker and node.', 1, 65_535), 64),
+    idle_timeout: withDefault(seconds('How long an idle connection is kept.'), 60),
+    requests: withDefault(count('Requests that one connection may carry before it is closed.', 1, 1_000_000_000), 1000),
+  },
+  'Connections to the nodes that are kept for the next request.',
+);
+
+const upstreamFields = {
+  ...about,
+  type: withDefault(
+    Type.Enum(['roundrobin', 'least_conn'], {
+      description:
+        'How a node is chosen: in turn by weight, or the one with the fewest requests under way relative to its weight.',
+    }),
+    'roundrobin',
+  ),
+  nodes: Type.Optional(nodesSchema),
+  service_name: Type.Optional(
+    text('Name of the service in the registry that `discovery_type` names.', { maxLength: 256 }),
+  ),
+  discovery_type: Type.Optional(
+    Type.Enum(['consul'], { description: 'Registry that lists the nodes; its settings are under `discovery`.' }),
+  ),
+  discovery_args: withDefault(texts('Filters of the registry; for Consul `tag` and `datacenter`.'), {}),
+  scheme: withDefault(Type.Enum(['http'], { description: 'Protocol that the nodes speak.' }), 'http'),
+  retries: Type.Optional(
+    count('Further nodes to try after a failure. Without it one, and only where nothing was sent.', 0, 100),
+  ),
+  retry_timeout: withDefault(secondsOrZero('Time after which no further try begins; 0 for no bound.'), 0),
+  timeout: withDefault(timeoutSchema, {}),
+  pass_host: withDefault(
+    Type.Enum(['pass', 'node', 'rewrite'], {
+      description: 'Host header that the node sees: the client’s, the node’s own, or `upstream_host`.',
+    }),
+    'pass',
+  ),
+  upstream_host: Type.Optional(
+    text('Host header for `pass_host: rewrite`.', {
+      pattern: '^[!-~]+$',
+      maxLength: 253,
+      expects: 'a host name without spaces',
+    }),
+  ),
+  keepalive_pool: withDefault(keepalivePoolSchema, {}),
+  checks: Type.Optional(checksSchema),
+};
+
+export const upstreamSchema = strict(
+  { id, ...upstreamFields },
+  'A set of nodes, fixed or from a registry, and how traffic is spread over them.',
+);
+
+/** An upstream that is written where it is used, and so needs no id. */
+export const inlineUpstreamSchema = strict(upstreamFields, 'An upstream for this resource alone.', {
+  like: 'upstreams',
+});

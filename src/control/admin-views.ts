@@ -1,0 +1,53 @@
+import type { AdminViews, Readiness, RouteView, UpstreamView } from '../admin/views.ts';
+import type { Exposition, RenderedMetrics } from '../telemetry/exposition.ts';
+import type { StateOfGateway } from './state-of-gateway.ts';
+import { type UpstreamViewParts, viewUpstream } from './upstream-views.ts';
+
+/** What the admin listener shows of a gateway. */
+export class GatewayAdminViews implements AdminViews {
+  readonly #state: StateOfGateway;
+  readonly #exposition: Exposition;
+  readonly #parts: UpstreamViewParts;
+
+  constructor(state: StateOfGateway, exposition: Exposition) {
+    this.#state = state;
+    this.#exposition = exposition;
+    const { clock, statistics, assembly, nodeSets, monitor } = state;
+    this.#parts = {
+      clock,
+      statistics,
+      sourceOf: (id) => assembly.sourceOf(id),
+      nodeSet: (source) => (source.kind === 'static' ? undefined : nodeSets.get(source.query)),
+      lastProbeError: (key) => {
+        const last = monitor.state(key)?.last;
+        return last && last.verdict !== 'success' ? last.detail : null;
+      },
+    };
+  }
+
+  ready(): Readiness {
+    return this.#state.readiness.view();
+  }
+
+  upstreams(): readonly UpstreamView[] {
+    return [...this.#state.publisher.upstreams.values()].map((upstream) => viewUpstream(upstream, this.#parts));
+  }
+
+  routes(): readonly RouteView[] {
+    const { publisher, assembly, autoRouter } = this.#state;
+    return publisher.routes.map((route) => ({
+      id: route.id,
+      origin: assembly.isAutomatic(route.id) ? 'auto' : 'file',
+      hosts: route.hosts,
+      uris: route.uris,
+      methods: route.methods,
+      priority: route.priority,
+      upstream: route.upstreamId,
+      conflicts: autoRouter.conflictsOf(route.id),
+    }));
+  }
+
+  metrics(): Promise<RenderedMetrics> {
+    return this.#exposition.render();
+  }
+}

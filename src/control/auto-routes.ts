@@ -1,0 +1,76 @@
+import { claimKey, type RouteClaim } from '../discovery/claims.ts';
+import { hasRouteTags, readTags } from '../discovery/tags.ts';
+import type { Node, NodeSet } from '../discovery/types.ts';
+import { settleConflicts } from './auto-conflicts.ts';
+import type { AutoRoutes, AutoWarning, Demand } from './auto-types.ts';
+import { assignUpstreams } from './auto-upstreams.ts';
+import { weighted } from './auto-weights.ts';
+import type { RouteTemplate } from './route-template.ts';
+
+export type { AutoRoute, AutoRoutes, AutoUpstream, AutoWarning } from './auto-types.ts';
+export { NO_AUTO_ROUTES } from './auto-types.ts';
+
+/**
+ * Whether a service of a source's catalogue needs to be watched for routes. Under a template every service does, but for
+ * Consul's own servers: their port is not for the outside, unless tags ask for it.
+ */
+export function mayHaveRoutes(
+  source: string,
+  service: string,
+  tags: readonly string[],
+  template: RouteTemplate | null,
+): boolean {
+  return hasRouteTags(tags) || (template !== null && !isRegistryItself(source, service));
+}
+
+function isRegistryItself(source: string, service: string): boolean {
+  return source === 'consul' && service === 'consul';
+}
+
+/**
+ * Makes routes of what instances ask for. Pure. `templates` holds the `auto_route` of each source that has one.
+ * `previous` is the last result: what held a route keeps it, and an upstream keeps its id.
+ */
+export function deriveAutoRoutes(
+  sets: readonly NodeSet[],
+  templates: ReadonlyMap<string, RouteTemplate>,
+  previous: AutoRoutes,
+): AutoRoutes {
+  const demands: Demand[] = [];
+  const warnings = new Map<string, AutoWarning>();
+  for (const set of sets) {
+    const { source, service } = set.query;
+    const template = isRegistryItself(source, service) ? null : (templates.get(source) ?? null);
+    demands.push(...demandsOf(set, template, (warning) => warnings.set(JSON.stringify(warning), warning)));
+  }
+  const { granted, conflicts } = settleConflicts(demands, previous);
+  const { routes, upstreams } = assignUpstreams(granted, previous);
+  return { routes, upstreams, conflicts, warnings: [...warnings.values()] };
+}
+
+/** The claims of one service's instances, each with the instances that make it. */
+function demandsOf(set: NodeSet, template: RouteTemplate | null, warn: (warning: AutoWarning) => void): Demand[] {
+  const { source, service } = set.query;
+  const byClaim = new Map<
+    string,
+    { readonly claim: RouteClaim; readonly nodes: Node[]; readonly shares: (number | null)[] }
+  >();
+  for (const node of set.nodes) {
+    const fallback = template?.expand(service, node) ?? null;
+    const broken = typeof fallback === 'string';
+    const reading = readTags(service, node, broken ? null : fallback);
+    for (const warning of reading.warnings) warn({ source, ...warning });
+    if (broken && reading.claims.length === 0) warn({ source, service, tag: '', message: fallback });
+    const taken = reading.weight === null ? node : { ...node, weight: reading.weight };
+    for (const claim of reading.claims) {
+      const key = claimKey(claim);
+      const entry = byClaim.get(key) ?? { claim, nodes: [], shares: [] };
+      byClaim.set(key, entry);
+      entry.nodes.push(taken);
+      entry.shares.push(reading.share);
+    }
+  }
+  return [...byClaim].map(([key, { claim, nodes, shares }]) => {
+    return { id: `auto:${source}:${service}:${key}`, source, service, claim, nodes: weighted(nodes, shares) };
+  });
+}

@@ -1,0 +1,168 @@
+import type {
+  ActiveChecks,
+  ConfigNode,
+  DiscoverySettings,
+  Document,
+  InlineUpstream,
+  Route,
+  Service,
+  StreamRoute,
+} from '../config/types.ts';
+import type { Node, ServiceQuery } from '../discovery/types.ts';
+import type { ActiveCheckPlan } from '../health/types.ts';
+import type { Timeouts } from '../upstream/plan.ts';
+import type { CompiledRoute, CompiledStreamRoute, CompiledUpstream } from './publisher.ts';
+
+/** Where an upstream's nodes come from. */
+export type NodeSource =
+  | { readonly kind: 'static'; readonly nodes: readonly Node[] }
+  | { readonly kind: 'service'; readonly query: ServiceQuery }
+  /** Instances that claimed a route by their tags; `nodes` are those of this moment. */
+  | { readonly kind: 'claimed'; readonly query: ServiceQuery; readonly nodes: readonly Node[] };
+
+/** An upstream as the resources define it: everything but the nodes of this moment. */
+export interface UpstreamDefinition {
+  readonly id: string;
+  readonly settings: Omit<CompiledUpstream, 'id' | 'nodes'>;
+  readonly source: NodeSource;
+  readonly checks: ActiveCheckPlan | null;
+  /** Port to probe; null for the node's own. */
+  readonly checkPort: number | null;
+}
+
+/** What the resources say, with references resolved and times in milliseconds. */
+export interface Definitions {
+  readonly upstreams: ReadonlyMap<string, UpstreamDefinition>;
+  readonly routes: readonly CompiledRoute[];
+  readonly streamRoutes: readonly CompiledStreamRoute[];
+}
+
+const SECOND = 1000;
+
+/** The resources of a validated configuration. Pure. */
+export function defineResources(document: Document): Definitions {
+  const upstreams = new Map<string, UpstreamDefinition>();
+  const services = new Map(document.services.map((service) => [service.id, service]));
+  const define = (id: string, upstream: InlineUpstream | undefined) => {
+    if (upstream) upstreams.set(id, defineUpstream(id, upstream, document.discovery));
+  };
+  for (const upstream of document.upstreams) define(upstream.id, upstream);
+  for (const service of document.services) define(`service:${service.id}`, service.upstream);
+  const routes = document.routes.filter((route) => route.status === 1);
+  for (const route of routes) define(`route:${route.id}`, route.upstream);
+  for (const route of document.stream_routes) define(`stream_route:${route.id}`, route.upstream);
+  return {
+    upstreams,
+    routes: routes.map((route) => defineRoute(route, services, upstreams)),
+    streamRoutes: document.stream_routes.map((route) => defineStreamRoute(route, services)),
+  };
+}
+
+/** The id of the upstream that a resource sends its traffic to; validation has made sure that there is one. */
+function targetOf(
+  own: string,
+  resource: { upstream?: unknown; upstream_id?: string; service_id?: string },
+  services: ReadonlyMap<string, Service>,
+): string {
+  if (resource.upstream) return own;
+  if (resource.upstream_id !== undefined) return resource.upstream_id;
+  const service = resource.service_id === undefined ? undefined : services.get(resource.service_id);
+  return service?.upstream ? `service:${service.id}` : (service?.upstream_id ?? '');
+}
+
+function defineRoute(
+  route: Route,
+  services: ReadonlyMap<string, Service>,
+  upstreams: ReadonlyMap<string, UpstreamDefinition>,
+): CompiledRoute {
+  const upstreamId = targetOf(`route:${route.id}`, route, services);
+  const inherited = upstreams.get(upstreamId)?.settings.timeouts;
+  const service = route.service_id === undefined ? undefined : services.get(route.service_id);
+  const hosts = route.hosts.length > 0 ? route.hosts : (service?.hosts ?? []);
+  return {
+    id: route.id,
+    uris: route.uris,
+    hosts,
+    methods: route.methods,
+    priority: route.priority,
+    remoteAddrs: route.remote_addrs,
+    upstreamId,
+    timeouts: route.timeout && inherited ? { ...inherited, ...timeouts(route.timeout) } : null,
+    websocket: route.enable_websocket && (service?.enable_websocket ?? true),
+    stripPrefix: null,
+  };
+}
+
+function defineStreamRoute(route: StreamRoute, services: ReadonlyMap<string, Service>): CompiledStreamRoute {
+  return {
+    id: route.id,
+    serverAddr: route.server_addr ?? null,
+    serverPort: route.server_port ?? null,
+    remoteAddrs: route.remote_addrs,
+    upstreamId: targetOf(`stream_route:${route.id}`, route, services),
+  };
+}
+
+function defineUpstream(id: string, upstream: InlineUpstream, discovery: DiscoverySettings): UpstreamDefinition {
+  const pool = upstream.keepalive_pool;
+  return {
+    id,
+    settings: {
+      type: upstream.type,
+      timeouts: timeouts(upstream.timeout),
+      retries: upstream.retries ?? null,
+      retryTimeout: upstream.retry_timeout * SECOND,
+      passHost: upstream.pass_host,
+      upstreamHost: upstream.upstream_host ?? null,
+      keepalive: { size: pool.size, idleTimeout: pool.idle_timeout * SECOND, requests: pool.requests },
+    },
+    source: sourceOf(upstream, discovery),
+    checks: upstream.checks?.active ? checkPlan(upstream.checks.active) : null,
+    checkPort: upstream.checks?.active?.port ?? null,
+  };
+}
+
+function sourceOf(upstream: InlineUpstream, discovery: DiscoverySettings): NodeSource {
+  if (upstream.nodes) return { kind: 'static', nodes: upstream.nodes.map(staticNode) };
+  const source = upstream.discovery_type ?? '';
+  const args = { ...sourceFilters(source, discovery), ...upstream.discovery_args };
+  return { kind: 'service', query: { source, service: upstream.service_name ?? '', args } };
+}
+
+/** Filters that hold for every service of a source; `discovery_args` of an upstream override them. */
+export function sourceFilters(source: string, discovery: DiscoverySettings): Readonly<Record<string, string>> {
+  return source === 'consul' && discovery.consul?.tag !== undefined ? { tag: discovery.consul.tag } : {};
+}
+
+function staticNode(node: ConfigNode): Node {
+  const { host, port, weight, priority, metadata } = node;
+  return { host, port, weight, priority, metadata, tags: [] };
+}
+
+function timeouts<T extends Partial<Timeouts>>(seconds: T): T {
+  const entries = Object.entries(seconds).map(([name, value]) => [name, value * SECOND]);
+  return Object.fromEntries(entries) as T;
+}
+
+function checkPlan(active: ActiveChecks): ActiveCheckPlan {
+  return {
+    type: active.type,
+    timeoutMs: active.timeout * SECOND,
+    concurrency: active.concurrency,
+    host: active.host ?? null,
+    path: active.http_path,
+    headers: active.req_headers,
+    healthy: {
+      intervalMs: active.healthy.interval * SECOND,
+      statuses: active.healthy.http_statuses,
+      successes: active.healthy.successes,
+    },
+    unhealthy: {
+      intervalMs: active.unhealthy.interval * SECOND,
+      statuses: active.unhealthy.http_statuses,
+      httpFailures: active.unhealthy.http_failures,
+      tcpFailures: active.unhealthy.tcp_failures,
+      timeouts: active.unhealthy.timeouts,
+    },
+  };
+}

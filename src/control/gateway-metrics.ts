@@ -1,0 +1,111 @@
+import { formatAddress } from '../core/address.ts';
+import type { SourceCounters } from '../discovery/source-reports.ts';
+import type {
+  ConfigMetrics,
+  ListenerMetrics,
+  MetricsSource,
+  NodeMetrics,
+  RouteMetrics,
+  ServiceMetrics,
+  SourceMetrics,
+  UpstreamMetrics,
+  WorkersMetrics,
+} from '../telemetry/metrics-source.ts';
+import { HEALTH_NAMES } from '../upstream/node-table.ts';
+import { NO_ROUTE } from '../upstream/plan.ts';
+import type { StateOfGateway } from './state-of-gateway.ts';
+import { isFailOpen } from './upstream-views.ts';
+
+/** What the exposition reads of a gateway. */
+export class GatewayMetrics implements MetricsSource {
+  readonly #state: StateOfGateway;
+
+  constructor(state: StateOfGateway) {
+    this.#state = state;
+  }
+
+  routes(): readonly RouteMetrics[] {
+    const planned = this.#state.publisher.routes.map(({ id, slot, upstreamId }) => ({
+      id,
+      slot,
+      upstream: upstreamId,
+    }));
+    return [{ id: '', slot: NO_ROUTE, upstream: '' }, ...planned];
+  }
+
+  listeners(): readonly ListenerMetrics[] {
+    const { http, tcp } = this.#state.listeners;
+    return [...http, ...tcp].map(({ name, slot }) => ({ name, slot }));
+  }
+
+  upstreams(): readonly UpstreamMetrics[] {
+    const { publisher, statistics, clock } = this.#state;
+    const now = clock.now();
+    return [...publisher.upstreams.values()].map((upstream) => ({
+      id: upstream.id,
+      failOpen: isFailOpen(upstream, statistics, now),
+    }));
+  }
+
+  nodes(): readonly NodeMetrics[] {
+    const { publisher, statistics } = this.#state;
+    const { table } = statistics;
+    return [...publisher.upstreams.values()].flatMap(({ id, nodes }) =>
+      nodes.map(({ slot, node }) => ({
+        upstream: id,
+        node: formatAddress(node),
+        slot,
+        health: HEALTH_NAMES[table.health(slot)],
+        inflight: table.inflight(slot),
+        latencyMicros: table.latency(slot),
+      })),
+    );
+  }
+
+  discovery(): readonly ServiceMetrics[] {
+    const { nodeSets, clock } = this.#state;
+    const now = clock.now();
+    return nodeSets.all().map(({ query, nodes, confirmedAt }) => ({
+      source: query.source,
+      service: query.service,
+      args: query.args,
+      ageSeconds: confirmedAt === null ? null : (now - confirmedAt) / 1000,
+      nodes: nodes.length,
+    }));
+  }
+
+  discoverySources(): readonly SourceMetrics[] {
+    const totals = new Map<string, { updates: Record<string, number>; errors: number }>();
+    const add = (counters: ReadonlyMap<string, SourceCounters>) => {
+      for (const [source, { verdicts, errors }] of counters) {
+        const total = totals.get(source) ?? { updates: {}, errors: 0 };
+        for (const [verdict, count] of Object.entries(verdicts)) {
+          total.updates[verdict] = (total.updates[verdict] ?? 0) + count;
+        }
+        total.errors += errors;
+        totals.set(source, total);
+      }
+    };
+    add(this.#state.nodeSets.counters());
+    add(this.#state.catalogs.counters());
+    return [...totals].map(([source, total]) => ({ source, ...total }));
+  }
+
+  config(): ConfigMetrics {
+    return this.#state.reloads.view();
+  }
+
+  workers(): WorkersMetrics {
+    const states = this.#state.pool.states();
+    const running = states.filter((state) => state.listening);
+    return {
+      running: running.length,
+      restarts: states.reduce((total, state) => total + state.restarts, 0),
+      lag: running.map(({ index, lagMs }) => ({ worker: index, seconds: lagMs / 1000 })),
+    };
+  }
+
+  accessLogDropped(): number {
+    return this.#state.pool.states().reduce((total, state) => total + state.accessLogDropped, 0);
+  }
+}

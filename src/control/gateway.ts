@@ -1,0 +1,279 @@
+import { availableParallelism } from 'node:os';
+import { AdminServer } from '../admin/server.ts';
+import type { AdminViews } from '../admin/views.ts';
+import type { Document } from '../config/types.ts';
+import { type Address, parseAddress } from '../core/address.ts';
+import { HeadgateError } from '../core/errors.ts';
+import { type Closable, Scope } from '../core/scope.ts';
+import { Catalogs } from '../discovery/catalogs.ts';
+import { LastGoodCache } from '../discovery/last-good-cache.ts';
+import { NodeSets } from '../discovery/node-sets.ts';
+import { HealthMonitor } from '../health/monitor.ts';
+import { Exposition } from '../telemetry/exposition.ts';
+import { Health } from '../upstream/node-table.ts';
+import type { DataPathSettings, WorkerSeed } from '../worker/protocol.ts';
+import { GatewayAdminViews } from './admin-views.ts';
+import { Assembly } from './assembly.ts';
+import { AutoRouter } from './auto-router.ts';
+import { connectionCap } from './connection-cap.ts';
+import { defineResources } from './definitions.ts';
+import { createDiscoveries, guardOptions, startRegistry, type Tools } from './discoveries.ts';
+import { GatewayMetrics } from './gateway-metrics.ts';
+import { type ListenerPlans, planListeners } from './listeners.ts';
+import { NodeSlots } from './node-slots.ts';
+import { Publisher } from './publisher.ts';
+import { Readiness } from './readiness.ts';
+import { ReloadRecord } from './reload-record.ts';
+import type { StateOfGateway } from './state-of-gateway.ts';
+import { staticChanges } from './static-settings.ts';
+import { Statistics } from './statistics.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+const SECOND = 1000;
+
+export interface GatewayOptions extends Tools {
+  readonly document: Document;
+  /** Where last good node sets and registrations are kept; null keeps nothing. */
+  readonly stateDirectory: string | null;
+  readonly version: string;
+}
+
+/** Where a running gateway can be reached. */
+export interface GatewayAddresses {
+  readonly http: readonly Address[];
+  readonly tcp: readonly Address[];
+  readonly admin: Address;
+  readonly registryUrl: string | null;
+}
+
+/** The composition root: builds every part of the control thread, connects them, and owns them. */
+export class Gateway implements Closable {
+  readonly reloads: ReloadRecord;
+  readonly #options: GatewayOptions;
+  readonly #scope = new Scope();
+  #document: Document;
+  #addresses: GatewayAddresses | null = null;
+  #assembly: Assembly | null = null;
+  #pool: WorkerPool | null = null;
+  #readiness: Readiness | null = null;
+  #views: AdminViews | null = null;
+
+  private constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.#document = options.document;
+    this.reloads = new ReloadRecord(options.clock);
+  }
+
+  /** Starts a gateway. Rejects with a HeadgateError that names the place and the remedy; nothing is left running then. */
+  static async start(options: GatewayOptions): Promise<Gateway> {
+    const gateway = new Gateway(options);
+    try {
+      await gateway.#start();
+      return gateway;
+    } catch (error) {
+      await gateway.close(options.clock.now());
+      throw error;
+    }
+  }
+
+  get addresses(): GatewayAddresses {
+    if (!this.#addresses) throw new Error('the gateway has not started');
+    return this.#addresses;
+  }
+
+  get views(): AdminViews {
+    if (!this.#views) throw new Error('the gateway has not started');
+    return this.#views;
+  }
+
+  /** Connections that a close had to cut. */
+  get cut(): number {
+    return this.#pool?.cut ?? 0;
+  }
+
+  /** Applies another configuration as a diff. What can't change while running is reported and stays. */
+  reload(document: Document): void {
+    for (const key of staticChanges(this.#document, document)) {
+      const message = `a change of "${key}" takes effect at the next start`;
+      this.#options.log.warn('config.restart-needed', message, { key });
+    }
+    this.#document = document;
+    this.#assembly?.setFile(defineResources(document));
+    this.#assembly?.flush();
+  }
+
+  /** Tells load balancers in front to look elsewhere; traffic is served as before. */
+  announceShutdown(): void {
+    this.#readiness?.drain();
+  }
+
+  reopenLogs(): void {
+    this.#pool?.reopenLogs();
+  }
+
+  close(deadline: number): Promise<void> {
+    this.#assembly?.close();
+    return this.#scope.close(deadline);
+  }
+
+  /** Brings the deadline of a close that is under way forward to now. */
+  cutNow(): void {
+    this.#pool?.cutNow();
+  }
+
+  async #start(): Promise<void> {
+    const { document, clock, random, log } = this.#options;
+    const { listeners, workers } = await this.#planWorkers();
+    const statistics = new Statistics(workers, clock.now());
+    const registryUrl = await startRegistry(document, this.#options.stateDirectory, this.#scope, {
+      clock,
+      random,
+      log,
+    });
+    const { nodeSets, catalogs, discoveries } = await this.#discover(registryUrl);
+    const nodeSlots = new NodeSlots(statistics.table, statistics.nodes);
+    const publisher = new Publisher({
+      nodeSlots,
+      routeCounters: statistics.routes,
+      log,
+      publish: (patch) => this.#pool?.publish(patch),
+      workers: () => this.#pool?.alive() ?? [],
+    });
+    const monitor = this.#scope.own(healthMonitor(this.#options, statistics, nodeSlots, publisher));
+    const assembly = new Assembly(nodeSets, publisher, monitor);
+    const autoRouter = new AutoRouter({ nodeSets, catalogs, assembly, settings: document.discovery, discoveries, log });
+    this.#assembly = assembly;
+    assembly.setFile(defineResources(document));
+    autoRouter.start();
+    assembly.flush();
+
+    const readyTimeout = document.discovery.ready_timeout * SECOND;
+    const readiness = new Readiness(clock, readyTimeout, () => autoRouter.waitingFor());
+    const pool = this.#workerPool(workers, statistics, listeners, publisher, nodeSlots);
+    const { reloads } = this;
+    const admin = this.#admin({
+      ...{ clock, statistics, publisher, assembly, autoRouter, nodeSets, catalogs, monitor },
+      ...{ listeners, pool, readiness, reloads },
+    });
+    const adminAddress = await admin.start();
+    this.#pool = this.#scope.own(pool);
+    this.#readiness = readiness;
+    await pool.start();
+    readiness.listening();
+    this.#addresses = {
+      http: listeners.http.map(({ address }) => address),
+      tcp: listeners.tcp.map(({ address }) => address),
+      admin: adminAddress,
+      registryUrl,
+    };
+  }
+
+  async #planWorkers(): Promise<{ listeners: ListenerPlans; workers: number }> {
+    const { document, log } = this.#options;
+    const wanted = document.workers === 'auto' ? availableParallelism() : document.workers;
+    const http = document.listen.map(({ address }) => address);
+    const tcp = document.stream_listen.map(({ address }) => address);
+    const listeners = await planListeners(http, tcp, wanted);
+    const workers = listeners.reusePort ? wanted : 1;
+    if (workers < wanted) {
+      log.warn('workers.single', 'this system can not share a port between threads: one worker runs', { wanted });
+    }
+    return { listeners, workers };
+  }
+
+  async #discover(registryUrl: string | null) {
+    const { document, stateDirectory, clock, random, log } = this.#options;
+    const cache = this.#scope.own(new LastGoodCache(stateDirectory, clock, log));
+    await cache.load();
+    const discoveries = createDiscoveries(document.discovery, registryUrl, this.#scope, { clock, random, log });
+    const parts = { discoveries, guard: guardOptions(document.discovery), cache, clock, log };
+    const nodeSets = this.#scope.own(new NodeSets(parts));
+    const catalogs = this.#scope.own(new Catalogs(parts));
+    return { nodeSets, catalogs, discoveries };
+  }
+
+  #workerPool(
+    workers: number,
+    statistics: Statistics,
+    listeners: ListenerPlans,
+    publisher: Publisher,
+    nodeSlots: NodeSlots,
+  ): WorkerPool {
+    const { clock, random, log } = this.#options;
+    const plans = [...listeners.http, ...listeners.tcp];
+    const maxConnections = connectionCap(workers, plans.length);
+    const capped = (some: ListenerPlans['http']) => some.map((plan) => ({ ...plan, maxConnections }));
+    const seed = (index: number): WorkerSeed => ({
+      index,
+      nodes: statistics.nodeMemory,
+      counters: statistics.counterMemory,
+      httpListeners: capped(listeners.http),
+      tcpListeners: capped(listeners.tcp),
+      settings: dataPathSettings(this.#options.document),
+      plan: publisher.whole(),
+    });
+    const events = {
+      released: (worker: number, version: number, slots: readonly number[]) =>
+        nodeSlots.released(worker, version, slots),
+      gone: (worker: number) => {
+        nodeSlots.workerGone(worker);
+        statistics.closeConnectionsOf(
+          worker,
+          plans.map(({ slot }) => slot),
+        );
+      },
+    };
+    return new WorkerPool({ count: workers, clock, random, log, seed, events });
+  }
+
+  /** Throws a HeadgateError when the address is not one. */
+  #admin(state: StateOfGateway): AdminServer {
+    const { document, version, log, clock } = this.#options;
+    const address = parseAddress(document.admin.address);
+    if (!address) {
+      const message = `admin.address "${document.admin.address}" is not an address such as 127.0.0.1:9180`;
+      throw new HeadgateError(message, { code: 'BAD_ADDRESS', source: 'self' });
+    }
+    const build = { version, node: process.version };
+    const exposition = new Exposition(new GatewayMetrics(state), state.statistics.counterMemory, build);
+    const views = new GatewayAdminViews(state, exposition);
+    this.#views = views;
+    return this.#scope.own(new AdminServer(address, views, log, clock));
+  }
+}
+
+/** Active checks write what they find into the node table, and every worker sees it at its next pick. */
+function healthMonitor(
+  { clock, random, log }: Tools,
+  statistics: Statistics,
+  nodeSlots: NodeSlots,
+  publisher: Publisher,
+): HealthMonitor {
+  return new HealthMonitor({
+    clock,
+    random,
+    log,
+    onChange: (key, health) => {
+      const slot = nodeSlots.get(key);
+      const upstream = publisher.upstreams.get(key.slice(0, key.lastIndexOf('|')));
+      if (slot === undefined || !upstream) return;
+      statistics.table.setHealth(slot, Health[health]);
+      statistics.table.bump(upstream.slot);
+    },
+  });
+}
+
+function dataPathSettings(document: Document): DataPathSettings {
+  const { http, stream, trusted_addresses, log } = document;
+  return {
+    http: {
+      headTimeoutMs: http.head_timeout * SECOND,
+      idleTimeoutMs: http.idle_timeout * SECOND,
+      maxHeadBytes: http.max_head_bytes,
+      maxFields: http.max_fields,
+      trusted: trusted_addresses,
+    },
+    stream: { idleTimeoutMs: stream.idle_timeout * SECOND, finTimeoutMs: stream.fin_timeout * SECOND },
+    accessLog: log.access,
+  };
+}

@@ -1,0 +1,80 @@
+import { createServer } from 'node:net';
+import { type Address, formatAddress, parseAddress } from '../core/address.ts';
+import { HeadgateError, reasonOf } from '../core/errors.ts';
+import type { ListenerPlan } from '../l4/listener.ts';
+
+export interface ListenerPlans {
+  readonly http: readonly ListenerPlan[];
+  readonly tcp: readonly ListenerPlan[];
+  /** False where the system can't share a port between threads: then there must be one worker. */
+  readonly reusePort: boolean;
+}
+
+type Binding = 'free' | 'unsupported' | { readonly error: unknown };
+
+/** Binds and lets go again. Resolves with the port, which the system chooses for port 0. */
+function tryBind(address: Address, reusePort: boolean): Promise<{ port: number; result: Binding }> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const unsupported =
+        reusePort && (error.code === 'ENOTSUP' || error.code === 'EINVAL' || error.code === 'ENOPROTOOPT');
+      resolve({ port: address.port, result: unsupported ? 'unsupported' : { error } });
+    });
+    server.listen({ host: address.host, port: address.port, reusePort, exclusive: true }, () => {
+      const bound = server.address();
+      const port = typeof bound === 'object' && bound ? bound.port : address.port;
+      server.close(() => resolve({ port, result: 'free' }));
+    });
+  });
+}
+
+/** Why an address can't be listened on, and what to do about it. */
+function bindError(name: string, key: string, error: unknown): HeadgateError {
+  const code = (error as NodeJS.ErrnoException).code ?? 'LISTEN_FAILED';
+  const remedy =
+    code === 'EADDRINUSE'
+      ? `another program listens there already: stop it, or choose another port under \`${key}\``
+      : code === 'EACCES'
+        ? `ports below 1024 need the capability CAP_NET_BIND_SERVICE: grant it, or choose another port under \`${key}\``
+        : code === 'EADDRNOTAVAIL'
+          ? `this machine has no such address: name one of its own under \`${key}\``
+          : reasonOf(error);
+  return new HeadgateError(`can't listen on ${name}: ${remedy}`, { code, source: 'self', cause: error });
+}
+
+/**
+ * Makes sure, before any worker starts, that every address can be listened on, and fixes the ports. The check binds without
+ * SO_REUSEPORT: two instances on one port would otherwise share the traffic in silence.
+ */
+export async function planListeners(
+  http: readonly string[],
+  tcp: readonly string[],
+  workers: number,
+): Promise<ListenerPlans> {
+  const names = [...http, ...tcp];
+  const addresses: Address[] = [];
+  let reusePort = true;
+  for (const [index, name] of names.entries()) {
+    const key = index < http.length ? 'listen' : 'stream_listen';
+    const wanted = parseAddress(name);
+    if (!wanted)
+      throw new HeadgateError(`"${name}" is not an address such as 0.0.0.0:9080`, {
+        code: 'BAD_ADDRESS',
+        source: 'self',
+      });
+    const { port, result } = await tryBind(wanted, false);
+    if (typeof result === 'object') throw bindError(name, key, result.error);
+    const address = { host: wanted.host, port };
+    addresses.push(address);
+    if (workers > 1 && (await tryBind(address, true)).result === 'unsupported') reusePort = false;
+  }
+  const plans = addresses.map((address, slot) => ({
+    name: names[slot]!.endsWith(':0') ? formatAddress(address) : names[slot]!,
+    address,
+    slot,
+    reusePort: reusePort && workers > 1,
+    maxConnections: 0,
+  }));
+  return { http: plans.slice(0, http.length), tcp: plans.slice(http.length), reusePort };
+}

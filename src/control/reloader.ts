@@ -1,0 +1,71 @@
+import { watchFile } from '../config/file-watch.ts';
+import { loadFile } from '../config/load.ts';
+import { formatProblem } from '../config/problem.ts';
+import type { Document } from '../config/types.ts';
+import type { Clock } from '../core/clock.ts';
+import { HeadgateError, reasonOf } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { Closable } from '../core/scope.ts';
+import type { Gateway } from './gateway.ts';
+
+export interface ReloaderParts {
+  readonly file: string;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Lays what the command line decides over the file. */
+  readonly complete: (document: Document) => Document;
+}
+
+/** Reads a configuration file for the start. Throws a HeadgateError with a line per problem. */
+export async function loadConfiguration(parts: Omit<ReloaderParts, 'clock'>): Promise<Document> {
+  const { file, environment, log, complete } = parts;
+  const result = await loadFile(file, environment);
+  if (!result.ok) {
+    const lines = result.problems.map((problem) => formatProblem(problem)).join('\n');
+    throw new HeadgateError(`the configuration has errors\n${lines}`, { code: 'BAD_CONFIG', source: 'self' });
+  }
+  for (const warning of result.warnings) log.warn('config.warning', formatProblem(warning));
+  return complete(result.document);
+}
+
+/** Applies the configuration file again when it changes, or when told to. A bad one changes nothing. */
+export class Reloader implements Closable {
+  readonly #parts: ReloaderParts;
+  readonly #gateway: Gateway;
+  readonly #watch: Closable;
+  #running: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(parts: ReloaderParts, gateway: Gateway) {
+    this.#parts = parts;
+    this.#gateway = gateway;
+    this.#watch = watchFile(parts.file, parts.clock, () => void this.reload());
+  }
+
+  /** One reload at a time; resolves when this one is applied or refused. */
+  reload(): Promise<void> {
+    this.#running = this.#running.then(() => this.#reload());
+    return this.#running;
+  }
+
+  close(deadline: number): Promise<void> {
+    this.#closed = true;
+    return this.#watch.close(deadline);
+  }
+
+  async #reload(): Promise<void> {
+    if (this.#closed) return;
+    const { log, file } = this.#parts;
+    try {
+      const document = await loadConfiguration(this.#parts);
+      this.#gateway.reload(document);
+      this.#gateway.reloads.succeeded();
+      log.info('config.reloaded', `${file} is applied`, { file });
+    } catch (error) {
+      this.#gateway.reloads.failed();
+      const text = error instanceof HeadgateError ? error.message : reasonOf(error);
+      log.error('config.refused', `${file} is refused, the configuration in force stays: ${text}`, { file });
+    }
+  }
+}

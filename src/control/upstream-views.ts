@@ -1,0 +1,76 @@
+import type { NodeView, SourceView, UpstreamView } from '../admin/views.ts';
+import { OUTCOMES } from '../balancers/types.ts';
+import type { Clock } from '../core/clock.ts';
+import type { NodeSet } from '../discovery/types.ts';
+import { NodeField } from '../telemetry/counters.ts';
+import { HEALTH_NAMES } from '../upstream/node-table.ts';
+import type { PlannedNode, PlannedUpstream } from '../upstream/plan.ts';
+import { selectReady } from '../upstream/ready-set.ts';
+import type { NodeSource } from './definitions.ts';
+import { nodeKey } from './node-slots.ts';
+import type { Statistics } from './statistics.ts';
+
+export interface UpstreamViewParts {
+  readonly clock: Clock;
+  readonly statistics: Statistics;
+  /** Where the nodes of an upstream come from; undefined once it is gone. */
+  sourceOf(upstreamId: string): NodeSource | undefined;
+  nodeSet(source: NodeSource): NodeSet | undefined;
+  /** What the last failed probe of a node found; null when there was none. */
+  lastProbeError(key: string): string | null;
+}
+
+/** Nodes known to be bad are used because there are no others. */
+export function isFailOpen(upstream: PlannedUpstream, { table }: Statistics, now: number): boolean {
+  return selectReady(upstream.nodes.map(candidate), table, now).failOpen;
+}
+
+function candidate({ slot, node }: PlannedNode) {
+  return { slot, weight: node.weight, node };
+}
+
+/** An upstream of the plan in force, with what the node table and the registry say of it. */
+export function viewUpstream(upstream: PlannedUpstream, parts: UpstreamViewParts): UpstreamView {
+  const now = parts.clock.now();
+  const source = parts.sourceOf(upstream.id);
+  const set = source && source.kind !== 'static' ? parts.nodeSet(source) : undefined;
+  const confirmedAt = set?.confirmedAt ?? null;
+  const isStatic = !source || source.kind === 'static';
+  return {
+    id: upstream.id,
+    type: upstream.type,
+    source: viewSource(source),
+    state: isStatic ? 'ok' : (set?.state ?? 'init'),
+    age_seconds: isStatic ? 0 : confirmedAt === null ? null : Math.round(now - confirmedAt) / 1000,
+    reason: set?.reason ?? null,
+    cached: set?.cached ?? false,
+    fail_open: isFailOpen(upstream, parts.statistics, now),
+    nodes: upstream.nodes.map((planned) => viewNode(upstream.id, planned, now, parts)),
+  };
+}
+
+function viewSource(source: NodeSource | undefined): SourceView {
+  if (!source || source.kind === 'static') return { type: 'static' };
+  return { type: source.query.source, service: source.query.service, args: source.query.args };
+}
+
+function viewNode(upstreamId: string, { slot, node }: PlannedNode, now: number, parts: UpstreamViewParts): NodeView {
+  const { table, nodes } = parts.statistics;
+  const latency = table.latency(slot);
+  const lastError = parts.lastProbeError(nodeKey(upstreamId, node));
+  const requests = OUTCOMES.map((outcome, index) => [outcome, nodes.sum(slot, NodeField.outcome + index)]);
+  return {
+    host: node.host,
+    port: node.port,
+    weight: node.weight,
+    priority: node.priority,
+    health: HEALTH_NAMES[table.health(slot)],
+    demoted: table.demotedUntil(slot) > now,
+    inflight: table.inflight(slot),
+    latency_ms: latency === 0 ? null : latency / 1000,
+    requests: Object.fromEntries(requests),
+    tags: node.tags,
+    metadata: node.metadata,
+    ...(lastError === null ? {} : { last_error: lastError }),
+  };
+}

@@ -1,0 +1,150 @@
+import { isHost, isPort } from '../core/address.ts';
+import { answerError } from './json-body.ts';
+import type { CatalogEntry, Node } from './types.ts';
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+/** The nodes of an answer, and the instances that can't be used, each with the reason. */
+export interface ParsedNodes {
+  readonly nodes: readonly Node[];
+  readonly unusable: readonly string[];
+}
+
+/** Consul allows no more in DNS either; it bounds what a balancer has to deal with. */
+const MAX_WEIGHT = 65_535;
+
+/**
+ * Reads the answer of `/v1/health/service/:name`. Critical instances are left out.
+ *
+ * Throws DISCOVERY_ANSWER when it does not have the shape of Consul's, or when it has instances and none can be used. One
+ * unusable instance among good ones is left out and reported: it must not keep the others from being followed.
+ */
+export function parseHealth(body: unknown, defaultWeight: number): ParsedNodes {
+  if (!Array.isArray(body)) throw answerError(`answered without a list of instances: it is ${describe(body)}`);
+  const found: { readonly id: string; readonly node: Node }[] = [];
+  const unusable: string[] = [];
+  for (const [position, entry] of body.entries()) {
+    const instance = asInstance(entry, position);
+    if (instance.status === 'critical') continue;
+    const node = asNode(instance, defaultWeight);
+    if (typeof node === 'string') unusable.push(`instance "${instance.id}" ${node}`);
+    else found.push({ id: instance.id, node });
+  }
+  if (found.length === 0 && unusable.length > 0)
+    throw answerError(`answered with no instance that can be used: ${unusable[0]}`);
+  return { nodes: mergeTwins(found), unusable };
+}
+
+/** Reads the answer of `/v1/catalog/services`. Consul's own service is left out: it is not one to route to. */
+export function parseCatalog(body: unknown): readonly CatalogEntry[] {
+  if (!isObject(body)) throw answerError(`answered without an object of services: it is ${describe(body)}`);
+  const entries: CatalogEntry[] = [];
+  for (const [service, tags] of Object.entries(body)) {
+    if (service === 'consul') continue;
+    entries.push({ service, tags: asTags(tags, `service "${service}"`) });
+  }
+  return entries;
+}
+
+interface Instance {
+  readonly id: string;
+  readonly service: JsonObject;
+  readonly node: JsonObject;
+  readonly status: 'passing' | 'warning' | 'critical';
+}
+
+function asInstance(entry: unknown, position: number): Instance {
+  if (!isObject(entry) || !isObject(entry.Service))
+    throw answerError(`answered something odd: entry ${position} has no "Service" object`);
+  const { Service: service, Node: node, Checks: checks } = entry;
+  if (!Number.isInteger(service.Port)) {
+    throw answerError(
+      `answered something odd: entry ${position}: "Service.Port" is ${describe(service.Port)}, not a whole number`,
+    );
+  }
+  const id = typeof service.ID === 'string' ? service.ID : `#${position}`;
+  return { id, service, node: isObject(node) ? node : {}, status: worstStatus(checks, position) };
+}
+
+/** The worst of the checks, as Consul itself counts it: maintenance mode is a critical check. */
+function worstStatus(checks: unknown, position: number): Instance['status'] {
+  if (checks === undefined || checks === null) return 'passing';
+  if (!Array.isArray(checks))
+    throw answerError(`answered something odd: entry ${position}: "Checks" is ${describe(checks)}, not a list`);
+  let worst: Instance['status'] = 'passing';
+  for (const check of checks) {
+    const status = isObject(check) ? check.Status : undefined;
+    if (status === 'warning') worst = 'warning';
+    else if (status !== 'passing') return 'critical';
+  }
+  return worst;
+}
+
+function asNode(instance: Instance, defaultWeight: number): Node | string {
+  const { service, node } = instance;
+  const host = service.Address || node.Address;
+  if (typeof host !== 'string' || !isHost(host))
+    return `has the address ${describe(host)}, which is not an IP address or a name`;
+  if (service.Port === 0) return 'is registered without a port';
+  if (!isPort(service.Port)) return `has the port ${service.Port}, which is not between 1 and 65535`;
+  return Object.freeze({
+    host,
+    port: service.Port,
+    weight: weightOf(service.Weights, instance.status, defaultWeight),
+    priority: 0,
+    metadata: Object.freeze(metadataOf(service, node)),
+    tags: Object.freeze(asTags(service.Tags, `instance "${instance.id}"`)),
+  });
+}
+
+/** Consul fills in 1 and 1 for an instance that registers no weights. */
+function weightOf(weights: unknown, status: Instance['status'], defaultWeight: number): number {
+  if (!isObject(weights)) return defaultWeight;
+  const { Passing: passing, Warning: warning } = weights;
+  if (passing === 1 && (warning === 1 || warning === undefined)) return defaultWeight;
+  const weight = status === 'warning' ? warning : passing;
+  if (typeof weight !== 'number' || !Number.isFinite(weight) || weight < 0) return defaultWeight;
+  return Math.min(MAX_WEIGHT, Math.floor(weight));
+}
+
+/** The instance's own metadata; where it says nothing of them, the datacentre and the node's name as well. */
+function metadataOf(service: JsonObject, node: JsonObject): Record<string, string> {
+  const metadata = new Map<string, string>();
+  if (typeof node.Datacenter === 'string') metadata.set('datacenter', node.Datacenter);
+  if (typeof node.Node === 'string') metadata.set('node', node.Node);
+  for (const [key, value] of Object.entries(isObject(service.Meta) ? service.Meta : {})) {
+    if (typeof value === 'string' && key !== '__proto__') metadata.set(key, value);
+  }
+  return Object.fromEntries(metadata);
+}
+
+function asTags(tags: unknown, where: string): string[] {
+  if (tags === null || tags === undefined) return [];
+  if (Array.isArray(tags) && tags.every((tag) => typeof tag === 'string')) return tags;
+  throw answerError(`answered something odd: ${where}: the tags are not a list of texts`);
+}
+
+/** Instances with one address are one node: the first by id, with the tags of all. The registry's order does not matter. */
+function mergeTwins(found: readonly { readonly id: string; readonly node: Node }[]): readonly Node[] {
+  const nodes = new Map<string, Node>();
+  const byId = found.toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  for (const { node } of byId) {
+    const key = `${node.host} ${node.port}`;
+    const twin = nodes.get(key);
+    const extra = twin ? node.tags.filter((tag) => !twin.tags.includes(tag)) : [];
+    if (!twin) nodes.set(key, node);
+    else if (extra.length > 0)
+      nodes.set(key, Object.freeze({ ...twin, tags: Object.freeze([...twin.tags, ...extra]) }));
+  }
+  return [...nodes.values()].sort((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : a.port - b.port));
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (isObject(value)) return 'an object';
+  return value === undefined ? 'missing' : JSON.stringify(value).slice(0, 60);
+}

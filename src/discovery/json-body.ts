@@ -1,0 +1,26 @@
+import { HeadgateError } from '../core/errors.ts';
+
+/** No registry has reason to answer more: about 20,000 instances of one service. */
+const MAX_BYTES = 32 * 1024 * 1024;
+
+/** Reads a body as JSON. Throws DISCOVERY_ANSWER when it is not JSON, half of it, or too long. */
+export async function readJson(body: AsyncIterable<Buffer>): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > MAX_BYTES) throw answerError(`answered with more than ${MAX_BYTES / 1024 / 1024} MiB`);
+    chunks.push(chunk);
+  }
+  const text = Buffer.concat(chunks, length).toString('utf8');
+  try {
+    return JSON.parse(text);
+  } catch {
+    const start = JSON.stringify(text.slice(0, 60));
+    throw answerError(`answered with something that is not whole JSON (${length} bytes, beginning ${start})`);
+  }
+}
+
+export function answerError(message: string): HeadgateError {
+  return new HeadgateError(message, { code: 'DISCOVERY_ANSWER', source: 'upstream' });
+}

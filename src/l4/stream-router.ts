@@ -1,0 +1,62 @@
+import { CidrSet, parseCidr } from '../core/cidr.ts';
+import type { PlannedStreamRoute } from '../upstream/plan.ts';
+
+/** The addresses that a route may be chosen by, as `net.Socket` gives them. Read only when a route asks. */
+export interface StreamPeers {
+  readonly localAddress?: string | undefined;
+  readonly remoteAddress?: string | undefined;
+}
+
+interface CompiledRoute {
+  readonly route: PlannedStreamRoute;
+  readonly server: CidrSet | null;
+  readonly clients: CidrSet | null;
+}
+
+/**
+ * Which stream route takes a connection on one listening port. Compiled once for each list of routes.
+ *
+ * The most specific route wins: one that names the server's address before one that does not, then one that names the
+ * port, then the narrower range of clients. Among equals, the first in the list.
+ */
+export class StreamRouter {
+  readonly #routes: readonly CompiledRoute[];
+
+  constructor(routes: readonly PlannedStreamRoute[], serverPort: number) {
+    this.#routes = routes
+      .filter((route) => route.serverPort === null || route.serverPort === serverPort)
+      .sort(bySpecificity)
+      .map((route) => ({
+        route,
+        server: route.serverAddr === null ? null : new CidrSet([route.serverAddr]),
+        clients: route.remoteAddrs.length === 0 ? null : new CidrSet(route.remoteAddrs),
+      }));
+  }
+
+  match(peers: StreamPeers): PlannedStreamRoute | null {
+    for (const { route, server, clients } of this.#routes) {
+      if (server && !server.has(peers.localAddress ?? '')) continue;
+      if (clients && !clients.has(peers.remoteAddress ?? '')) continue;
+      return route;
+    }
+    return null;
+  }
+}
+
+function bySpecificity(a: PlannedStreamRoute, b: PlannedStreamRoute): number {
+  return (
+    Number(b.serverAddr !== null) - Number(a.serverAddr !== null) ||
+    Number(b.serverPort !== null) - Number(a.serverPort !== null) ||
+    narrowness(b.remoteAddrs) - narrowness(a.remoteAddrs)
+  );
+}
+
+/** Leading bits that the widest of the ranges fixes, out of 128; -1 when every client is meant. */
+function narrowness(ranges: readonly string[]): number {
+  let bits = ranges.length === 0 ? -1 : 128;
+  for (const text of ranges) {
+    const range = parseCidr(text);
+    if (range) bits = Math.min(bits, range.family === 'ipv4' ? range.prefix + 96 : range.prefix);
+  }
+  return bits;
+}

@@ -1,0 +1,147 @@
+import type { Socket } from 'node:net';
+import { Outcome } from '../balancers/types.ts';
+import type { HeadgateError } from '../core/errors.ts';
+import { ListenerField, RouteField } from '../telemetry/counters.ts';
+import type { TableHandle } from '../upstream/handle.ts';
+import type { PlannedStreamRoute } from '../upstream/plan.ts';
+import type { Snapshot } from '../upstream/snapshot.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import { Dial } from './dial.ts';
+import type { DataPlane } from './listener.ts';
+import { ReadBuffer, type ReadBufferPool } from './read-buffer.ts';
+import { Relay, type RelayEnd } from './relay.ts';
+
+/** Milliseconds; 0 for no bound. */
+export interface StreamSettings {
+  /** Without a byte either way. */
+  readonly idleTimeoutMs: number;
+  /** The same after one side has sent its FIN. */
+  readonly finTimeoutMs: number;
+}
+
+/** What the streams of a listener share. */
+export interface StreamHost {
+  readonly plane: DataPlane;
+  readonly settings: StreamSettings;
+  readonly buffers: ReadBufferPool;
+  /** Row of the listener's counters. */
+  readonly slot: number;
+  onUnserved(stream: TcpStream, error: HeadgateError): void;
+  onDone(stream: TcpStream): void;
+}
+
+/** One client's connection from its route to its end: first a dial, during which the client is not read, then a relay. */
+export class TcpStream {
+  readonly #client: Socket;
+  readonly #route: PlannedStreamRoute;
+  readonly #host: StreamHost;
+  readonly #reader: ReadBuffer;
+  /** Held until the node is settled: a long stream does not keep the snapshot that it began with. */
+  #snapshot: Snapshot | null;
+  #dial: Dial | null;
+  #relay: Relay | null = null;
+  #handle: TableHandle | null = null;
+  #connectMicros = 0;
+  #countedToUpstream = 0;
+  #countedToClient = 0;
+
+  constructor(client: Socket, route: PlannedStreamRoute, upstream: Upstream, snapshot: Snapshot, host: StreamHost) {
+    this.#client = client;
+    this.#route = route;
+    this.#host = host;
+    this.#reader = new ReadBuffer(host.buffers);
+    this.#snapshot = snapshot;
+    snapshot.users += 1;
+    this.#dial = new Dial(upstream, {
+      clock: host.plane.clock,
+      wheel: host.plane.wheel,
+      onread: { buffer: () => this.#reader.next(), callback: (length) => this.#read(length) },
+      onRetry: () => host.plane.routeCounters.add(route.slot, RouteField.retries, 1),
+      onConnected: (socket, handle, micros) => this.#connected(socket, handle, micros),
+      onFailed: (error) => this.#unserved(error),
+    });
+  }
+
+  /** What it carries, for reports. */
+  get route(): PlannedStreamRoute {
+    return this.#route;
+  }
+
+  start(): void {
+    this.#dial?.start();
+  }
+
+  /** Adds what was carried since the last time to the counters. */
+  count(): void {
+    const relay = this.#relay;
+    if (!relay) return;
+    const sent = relay.toUpstream - this.#countedToUpstream;
+    const received = relay.toClient - this.#countedToClient;
+    if (sent === 0 && received === 0) return;
+    this.#countedToUpstream += sent;
+    this.#countedToClient += received;
+    const { routeCounters, listenerCounters } = this.#host.plane;
+    routeCounters.add(this.#route.slot, RouteField.requestBytes, sent);
+    routeCounters.add(this.#route.slot, RouteField.responseBytes, received);
+    listenerCounters.add(this.#host.slot, ListenerField.receivedBytes, sent);
+    listenerCounters.add(this.#host.slot, ListenerField.sentBytes, received);
+    this.#handle?.transferred(sent, received);
+  }
+
+  /** Cuts it with an RST to both sides, whatever it is doing. */
+  destroy(): void {
+    if (this.#relay) return this.#relay.destroy('SHUTDOWN');
+    if (!this.#dial) return;
+    this.#dial.cancel();
+    this.#settled();
+    this.#client.resetAndDestroy();
+    this.#host.onDone(this);
+  }
+
+  #connected(socket: Socket, handle: TableHandle, micros: number): void {
+    const { plane, settings } = this.#host;
+    this.#settled();
+    this.#handle = handle;
+    this.#connectMicros = micros;
+    this.#relay = new Relay(this.#client, socket, {
+      wheel: plane.wheel,
+      idleTimeoutMs: settings.idleTimeoutMs,
+      finTimeoutMs: settings.finTimeoutMs,
+      onEnd: (end) => this.#ended(end),
+    });
+    this.#relay.start();
+  }
+
+  #unserved(error: HeadgateError): void {
+    this.#settled();
+    this.#client.resetAndDestroy();
+    this.#host.onUnserved(this, error);
+    this.#host.onDone(this);
+  }
+
+  #settled(): void {
+    this.#dial = null;
+    if (this.#snapshot) this.#host.plane.snapshots.release(this.#snapshot);
+    this.#snapshot = null;
+  }
+
+  #read(length: number): boolean {
+    const more = this.#relay?.upstreamData(this.#reader.bytes(0, length), length) ?? false;
+    this.#reader.wrote(this.#client);
+    return more;
+  }
+
+  #ended(end: RelayEnd): void {
+    this.count();
+    this.#reader.release();
+    this.#handle?.end(outcomeOf(end), this.#connectMicros);
+    this.#host.onDone(this);
+  }
+}
+
+function outcomeOf(end: RelayEnd): Outcome {
+  if (end.by === 'shutdown') return Outcome.aborted;
+  if (end.by === 'idle') return end.toClient === 0 ? Outcome.timeout : Outcome.success;
+  if (end.cause === null) return Outcome.success;
+  return end.by === 'upstream' ? Outcome.reset : Outcome.aborted;
+}

@@ -1,0 +1,43 @@
+import type { CounterSums } from './counter-table.ts';
+import { ListenerField } from './counters.ts';
+import { labelled } from './labelled.ts';
+import type { ListenerMetrics } from './metrics-source.ts';
+import type { Family, MetricType } from './text-format.ts';
+
+/** Client connections by listener, HTTP and stream alike. */
+export function listenerFamilies(listeners: readonly ListenerMetrics[], sums: CounterSums): Family[] {
+  const named = labelled(listeners, ({ name }) => ({ listener: name }));
+  const family = (name: string, type: MetricType, help: string, value: (slot: number) => number): Family => ({
+    name: `headgate_${name}`,
+    type,
+    help,
+    collect: (samples) => {
+      for (const { item, labels } of named) samples.add(labels, value(item.slot));
+    },
+  });
+  const counter = (name: string, help: string, field: number) =>
+    family(name, 'counter', help, (slot) => sums.sum(slot, field));
+  // Closed before accepted: what happens in between can only make the difference too large, never negative.
+  const open = (slot: number) => {
+    const closed = sums.sum(slot, ListenerField.closed);
+    return sums.sum(slot, ListenerField.accepted) - closed;
+  };
+  return [
+    counter('listener_connections_total', 'Connections accepted.', ListenerField.accepted),
+    family('listener_connections', 'gauge', 'Connections open now.', open),
+    counter(
+      'listener_refused_total',
+      'Connections closed at once, over a limit or without a route.',
+      ListenerField.refused,
+    ),
+    counter('listener_requests_total', 'Requests read.', ListenerField.requests),
+    counter(
+      'listener_bad_requests_total',
+      'Requests refused because they were not valid HTTP.',
+      ListenerField.badRequests,
+    ),
+    counter('listener_received_bytes_total', 'Bytes from clients.', ListenerField.receivedBytes),
+    counter('listener_sent_bytes_total', 'Bytes to clients.', ListenerField.sentBytes),
+    counter('upgrades_total', 'Requests that became a tunnel, such as WebSocket.', ListenerField.upgrades),
+  ];
+}

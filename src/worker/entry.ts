@@ -1,0 +1,27 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../core/clock.ts';
+import { HeadgateError, reasonOf } from '../core/errors.ts';
+import { systemRandom } from '../core/random.ts';
+import { createForwardedLog } from '../telemetry/forwarded-log.ts';
+import type { FromWorker, ToWorker, WorkerSeed } from './protocol.ts';
+import { Worker } from './worker.ts';
+
+const port = parentPort;
+if (!port) throw new Error('worker/entry.ts runs as a worker thread only');
+
+const send = (message: FromWorker) => port.postMessage(message);
+
+try {
+  const worker = await Worker.create(workerData as WorkerSeed, {
+    clock: systemClock,
+    random: systemRandom,
+    log: createForwardedLog((entry) => send({ type: 'log', entry })),
+    send,
+  });
+  port.on('message', (message: ToWorker) => worker.receive(message));
+  await worker.start();
+} catch (error) {
+  const code = error instanceof HeadgateError ? error.code : 'WORKER_START';
+  send({ type: 'failed', code, message: reasonOf(error) });
+  port.close();
+}

@@ -1,0 +1,50 @@
+import type { ListenerPlan } from '../l4/listener.ts';
+import type { CountersMemory } from '../telemetry/counters.ts';
+import type { ForwardedEvent } from '../telemetry/forwarded-log.ts';
+import type { NodeTableMemory } from '../upstream/node-table.ts';
+import type { PlanPatch } from '../upstream/plan.ts';
+
+/** Settings of the data path that hold for the life of a worker. Times in milliseconds. */
+export interface DataPathSettings {
+  readonly http: {
+    readonly headTimeoutMs: number;
+    readonly idleTimeoutMs: number;
+    readonly maxHeadBytes: number;
+    readonly maxFields: number;
+    /** CIDR ranges of clients whose forwarding fields are believed. */
+    readonly trusted: readonly string[];
+  };
+  readonly stream: { readonly idleTimeoutMs: number; readonly finTimeoutMs: number };
+  /** `off`, `stdout`, or the path of a file. */
+  readonly accessLog: string;
+}
+
+/** What a worker is born with. */
+export interface WorkerSeed {
+  readonly index: number;
+  readonly nodes: NodeTableMemory;
+  readonly counters: CountersMemory;
+  readonly httpListeners: readonly ListenerPlan[];
+  readonly tcpListeners: readonly ListenerPlan[];
+  readonly settings: DataPathSettings;
+  /** The whole plan, as a patch to nothing. */
+  readonly plan: PlanPatch;
+}
+
+export type ToWorker =
+  | { readonly type: 'patch'; readonly patch: PlanPatch }
+  /** Stop accepting, finish what is under way, cut what is left at `deadline` (monotonic milliseconds), and end. Sent again, it moves the deadline. */
+  | { readonly type: 'close'; readonly deadline: number }
+  | { readonly type: 'reopen-logs' };
+
+export type FromWorker =
+  | { readonly type: 'listening' }
+  /** A listener could not start; the worker ends. */
+  | { readonly type: 'failed'; readonly code: string; readonly message: string }
+  | { readonly type: 'applied'; readonly version: number }
+  /** Slots that left with plan `version` and that this worker will not touch any more. */
+  | { readonly type: 'released'; readonly version: number; readonly slots: readonly number[] }
+  /** The worker has closed everything. `cut`: connections that were not done by the deadline. */
+  | { readonly type: 'closed'; readonly cut: number }
+  | { readonly type: 'log'; readonly entry: ForwardedEvent }
+  | { readonly type: 'pulse'; readonly lagMs: number; readonly accessLogDropped: number };

@@ -1,0 +1,85 @@
+import type { Balancer } from '../balancers/types.ts';
+import type { Clock } from '../core/clock.ts';
+import type { TableHandle } from '../upstream/handle.ts';
+import type { NodeTable } from '../upstream/node-table.ts';
+import type { PlannedUpstream, PlanPatch } from '../upstream/plan.ts';
+import { Snapshot, type SnapshotSource } from '../upstream/snapshot.ts';
+import { Upstream } from '../upstream/upstream.ts';
+import type { NodeDirectory } from './node-directory.ts';
+
+/** Turns patches of the plan into snapshots, and knows which snapshots are still in use. */
+export class SnapshotStore implements SnapshotSource {
+  current: Snapshot = new Snapshot(0, [], [], new Map());
+  readonly #directory: NodeDirectory;
+  readonly #table: NodeTable;
+  readonly #balancers: ReadonlyMap<string, Balancer>;
+  readonly #clock: Clock;
+  /** Replaced, but some request still routes by them; oldest first. */
+  readonly #retired = new Set<Snapshot>();
+  readonly #listeners: ((snapshot: Snapshot) => void)[] = [];
+
+  constructor(directory: NodeDirectory, table: NodeTable, balancers: ReadonlyMap<string, Balancer>, clock: Clock) {
+    this.#directory = directory;
+    this.#table = table;
+    this.#balancers = balancers;
+    this.#clock = clock;
+  }
+
+  onReplaced(listener: (snapshot: Snapshot) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  release(snapshot: Snapshot): void {
+    snapshot.users -= 1;
+    if (snapshot.users === 0 && snapshot !== this.current) this.#retired.delete(snapshot);
+  }
+
+  /** Version of the oldest snapshot that a request may still pick from. */
+  get oldestInUse(): number {
+    for (const snapshot of this.#retired) return snapshot.version;
+    return this.current.version;
+  }
+
+  /** Builds the next snapshot from the current one and the patch, and replaces the current one by it. */
+  apply(patch: PlanPatch): void {
+    const previous = this.current;
+    const upstreams = new Map(previous.upstreams);
+    const departed = new Set<TableHandle>();
+    for (const id of patch.removedUpstreams) {
+      for (const handle of upstreams.get(id)?.handles ?? []) departed.add(handle);
+      upstreams.delete(id);
+    }
+    for (const plan of patch.upstreams) {
+      const old = upstreams.get(plan.id) ?? null;
+      const next = this.#build(plan, old);
+      for (const handle of old?.handles ?? []) departed.add(handle);
+      upstreams.set(plan.id, next);
+    }
+    for (const plan of patch.upstreams) {
+      for (const handle of upstreams.get(plan.id)?.handles ?? []) departed.delete(handle);
+    }
+    for (const handle of departed) this.#directory.leave(handle, patch.version);
+    this.#replace(
+      new Snapshot(
+        patch.version,
+        patch.routes ?? previous.routes,
+        patch.streamRoutes ?? previous.streamRoutes,
+        upstreams,
+      ),
+    );
+  }
+
+  #replace(next: Snapshot): void {
+    const previous = this.current;
+    if (previous.users > 0) this.#retired.add(previous);
+    this.current = next;
+    for (const listener of this.#listeners) listener(next);
+  }
+
+  #build(plan: PlannedUpstream, previous: Upstream | null): Upstream {
+    const balancer = this.#balancers.get(plan.type);
+    if (!balancer) throw new Error(`upstream ${plan.id}: there is no balancer of type "${plan.type}"`);
+    const handles = plan.nodes.map((planned) => this.#directory.handle(planned));
+    return new Upstream(plan, handles, balancer, previous, this.#table, this.#clock);
+  }
+}

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { createLeastConn, EXACT_LIMIT } from '../../src/balancers/least-conn.ts';
+import type { Random } from '../../src/core/random.ts';
+import { seededRandom } from '../../src/core/random.ts';
+import { contextOf, type FakeHandle, noChance, nodesOf, picksOf, sharesOf } from './fake-handle.ts';
+
+const balancer = createLeastConn(noChance);
+const LARGE = EXACT_LIMIT + 8;
+const large = () => nodesOf(...Array.from({ length: LARGE }, () => 1));
+
+/** Draws the numbers given, and checks that each is asked for within its bound. */
+function scripted(...values: number[]): Random {
+  return {
+    next: () => 0,
+    below: (n) => {
+      const value = values.shift() ?? 0;
+      assert.ok(value < n, `${value} is not below ${n}`);
+      return value;
+    },
+  };
+}
+
+describe('least_conn: small sets', () => {
+  it('picks the smallest (in flight + 1) / weight', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 9 }), fc.nat(30)), { minLength: 1, maxLength: EXACT_LIMIT }),
+        fc.nat(),
+        (nodes, seed) => {
+          const handles = nodesOf(...nodes.map(([weight]) => weight));
+          nodes.forEach(([, load], index) => {
+            handles[index]!.load = load;
+          });
+          const picker = createLeastConn(seededRandom(seed)).build(handles, null);
+          const score = (handle: { weight: number; inflight(): number }) => (handle.inflight() + 1) / handle.weight;
+          const best = Math.min(...handles.map(score));
+          for (let pick = 0; pick < 5; pick++) assert.equal(score(picker.pick(contextOf())!), best);
+        },
+      ),
+    );
+  });
+
+  it('fills nodes in proportion to their weights', () => {
+    const handles = nodesOf(4, 2, 1);
+    const picker = balancer.build(handles, null);
+    for (let use = 0; use < 70; use++) picker.pick(contextOf())!.begin();
+    assert.deepEqual(
+      handles.map((handle) => handle.load),
+      [40, 20, 10],
+    );
+  });
+
+  it('lets nodes of equal load take turns', () => {
+    assert.equal(picksOf(balancer.build(nodesOf(1, 1, 1), null), 7), 'a b c a b c a');
+  });
+
+  it('shares fairly among those of equal load, wherever they stand', () => {
+    const handles = nodesOf(1, 1, 1, 1, 1, 1);
+    for (const index of [0, 2, 3, 4]) handles[index]!.load = 5;
+    assert.equal(picksOf(balancer.build(handles, null), 6), 'b f b f b f');
+  });
+
+  it('goes on with its turns over a rebuild', () => {
+    const [a, b, c, d] = nodesOf(1, 1, 1, 1) as [FakeHandle, FakeHandle, FakeHandle, FakeHandle];
+    const picker = balancer.build([a, b, c, d], null);
+    assert.equal(picksOf(picker, 2), 'a b');
+    assert.equal(picksOf(balancer.build([d, b, a, c], picker), 4), 'c d b a');
+    assert.equal(picksOf(balancer.build([a, b, d], picker), 3), 'd a b');
+  });
+
+  it('starts at random', () => {
+    const handles = nodesOf(1, 1, 1, 1);
+    const firsts = new Set(
+      Array.from({ length: 60 }, (_, seed) => picksOf(createLeastConn(seededRandom(seed)).build(handles, null), 1)),
+    );
+    assert.equal(firsts.size, 4);
+  });
+
+  it('picks nothing of nothing', () => {
+    const empty = balancer.build([], null);
+    assert.equal(empty.pick(contextOf()), null);
+    assert.equal(picksOf(balancer.build(nodesOf(1), empty), 1), 'a');
+  });
+});
+
+describe('least_conn: large sets', () => {
+  it('looks at exactly two different nodes, whatever is drawn', () => {
+    const handles = large();
+    for (let first = 0; first < LARGE; first++) {
+      for (let second = 0; second < LARGE - 1; second++) {
+        for (const handle of handles) handle.looks = 0;
+        createLeastConn(scripted(first, second)).build(handles, null).pick(contextOf());
+        assert.equal(handles.filter((handle) => handle.looks > 0).length, 2);
+      }
+    }
+  });
+
+  it('draws every pair with the same chance', () => {
+    const handles = large();
+    const pairs = new Map<string, number>();
+    for (let first = 0; first < LARGE; first++) {
+      for (let second = 0; second < LARGE - 1; second++) {
+        for (const handle of handles) handle.looks = 0;
+        createLeastConn(scripted(first, second)).build(handles, null).pick(contextOf());
+        const pair = handles.flatMap((handle) => (handle.looks > 0 ? [handle.node.host] : [])).join();
+        pairs.set(pair, (pairs.get(pair) ?? 0) + 1);
+      }
+    }
+    assert.equal(pairs.size, (LARGE * (LARGE - 1)) / 2);
+    assert.deepEqual(new Set(pairs.values()), new Set([2]));
+  });
+
+  it('picks the less loaded of the two, by weight', () => {
+    const handles = large();
+    handles[3]!.load = 4;
+    handles[9]!.load = 2;
+    assert.equal(createLeastConn(scripted(3, 8)).build(handles, null).pick(contextOf()), handles[9]);
+    assert.equal(createLeastConn(scripted(9, 3)).build(handles, null).pick(contextOf()), handles[9]);
+    const weighted = nodesOf(...Array.from({ length: LARGE }, (_, index) => (index === 3 ? 3 : 1)));
+    weighted[3]!.load = 4;
+    weighted[9]!.load = 2;
+    assert.equal(createLeastConn(scripted(3, 8)).build(weighted, null).pick(contextOf()), weighted[3]);
+  });
+
+  it('favours no node when all are idle', () => {
+    const handles = large();
+    const shares = sharesOf(createLeastConn(seededRandom(7)).build(handles, null), LARGE * 500);
+    for (const handle of handles) {
+      const share = shares.get(handle) ?? 0;
+      assert.ok(share > 400 && share < 600, `${handle.node.host} was picked ${share} times instead of about 500`);
+    }
+  });
+
+  it('keeps the loads close together', () => {
+    const handles = large();
+    const picker = createLeastConn(seededRandom(3)).build(handles, null);
+    for (let use = 0; use < LARGE * 50; use++) picker.pick(contextOf())!.begin();
+    assert.ok(Math.max(...handles.map((handle) => handle.load)) <= 54);
+    assert.ok(Math.min(...handles.map((handle) => handle.load)) >= 44);
+  });
+});
+
+describe('least_conn: nodes that were tried', () => {
+  it('are never picked; null only when all were', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 60 }),
+        fc.array(fc.nat(59), { maxLength: 8 }),
+        fc.nat(),
+        (size, indices, seed) => {
+          const handles = nodesOf(...Array.from({ length: size }, () => 1));
+          const picker = createLeastConn(seededRandom(seed)).build(handles, null);
+          const tried = [...new Set(indices)].flatMap((index) => handles[index] ?? []);
+          for (let pick = 0; pick < 20; pick++) {
+            const handle = picker.pick(contextOf(tried));
+            if (tried.length === handles.length) assert.equal(handle, null);
+            else assert.ok(handle && !tried.includes(handle as FakeHandle));
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('leaves the last one of a large set', () => {
+    const handles = large();
+    for (let seed = 0; seed < 50; seed++) {
+      const picker = createLeastConn(seededRandom(seed)).build(handles, null);
+      assert.equal(picker.pick(contextOf(handles.filter((_, index) => index !== 5))), handles[5]);
+      assert.equal(picker.pick(contextOf(handles)), null);
+    }
+  });
+});

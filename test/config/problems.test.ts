@@ -1,0 +1,411 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is the syntax under test
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { loadText } from '../../src/config/load.ts';
+import { formatProblem } from '../../src/config/problem.ts';
+
+/** What `headgate check` prints for a text, line by line. */
+function printed(text: string, environment: Record<string, string> = {}): string[] {
+  const result = loadText(text, 'c.yaml', environment);
+  if (!result.ok) return result.problems.map((problem) => formatProblem(problem));
+  return result.warnings.map((warning) => formatProblem(warning, 'warning'));
+}
+
+const UP = 'upstream: {nodes: {"a:80": 1}}';
+
+/** Name, text, what is printed. */
+const CASES: readonly (readonly [string, string, ...string[]])[] = [
+  // Shape
+  ['unknown key at the top', 'lisen: []', 'c.yaml:1:1: lisen: unknown key (did you mean "listen"?)'],
+  [
+    'unknown key in a resource',
+    `routes:\n  - id: 1\n    urii: /a\n    uri: /a\n    ${UP}`,
+    'c.yaml:3:5: routes[0].urii: unknown key (did you mean "uri"?)',
+  ],
+  [
+    'unknown key in camel case',
+    `routes: [{id: 1, uri: /, ${UP}, enableWebsocket: true}]`,
+    'c.yaml:1:58: routes[0].enableWebsocket: unknown key (did you mean "enable_websocket"?)',
+  ],
+  ['unknown key near nothing', 'admin: {colour: red}', 'c.yaml:1:9: admin.colour: unknown key (known here: address)'],
+  ['unknown key that needs quotes', 'admin: {"a b": 1}', 'c.yaml:1:9: admin["a b"]: unknown key (known here: address)'],
+  ['missing key', `routes:\n  - uri: /\n    ${UP}`, 'c.yaml:2:5: routes[0].id: is missing'],
+  [
+    'missing key in a node',
+    'upstreams: [{id: 1, nodes: [{host: a}]}]',
+    'c.yaml:1:29: upstreams[0].nodes[0].port: is missing',
+  ],
+  ['a text for the document', 'hello', 'c.yaml:1:1: must be a map, is "hello"'],
+  ['a list for the document', '[1]', 'c.yaml:1:1: must be a map, is a list'],
+  ['empty block', 'listen: []\nadmin:\n', 'c.yaml:2:1: admin: must be a map, is empty (write {} to take the defaults)'],
+  ['empty value', 'state_dir:', 'c.yaml:1:1: state_dir: must be text, is empty (give it a value or remove the key)'],
+  ['number for text', 'state_dir: 5', 'c.yaml:1:12: state_dir: must be text, is the number 5 (put it in quotes)'],
+  [
+    'text for list',
+    'trusted_addresses: ::1',
+    'c.yaml:1:20: trusted_addresses: must be a list, is "::1" (write a list: [a, b])',
+  ],
+  ['map for list', 'routes: {a: 1}', 'c.yaml:1:9: routes: must be a list, is a map'],
+  ['map for a list that rules read', 'listen: {a: 1}', 'c.yaml:1:9: listen: must be a list, is a map'],
+  [
+    'text for number',
+    'http: {max_fields: "50"}',
+    'c.yaml:1:20: http.max_fields: must be a whole number, is "50" (remove the quotes)',
+  ],
+  [
+    'fraction for whole number',
+    'http: {max_fields: 9.5}',
+    'c.yaml:1:20: http.max_fields: must be a whole number, is the number 9.5',
+  ],
+  ['not a number', 'shutdown: {delay: .nan}', 'c.yaml:1:19: shutdown.delay: must be a number, is the number NaN'],
+  ['endless', 'shutdown: {delay: .inf}', 'c.yaml:1:19: shutdown.delay: must be a number, is the number Infinity'],
+  [
+    'YAML 1.1 boolean',
+    'discovery: {consul: {stale: yes}}',
+    'c.yaml:1:29: discovery.consul.stale: must be true or false, is "yes" (write true or false, without quotes)',
+  ],
+  ['below the least', 'http: {max_fields: 1}', 'c.yaml:1:20: http.max_fields: must be at least 8, is 1'],
+  ['above the most', 'shutdown: {drain: 9e9}', 'c.yaml:1:19: shutdown.drain: must be at most 2000000, is 9000000000'],
+  ['not above zero', 'http: {head_timeout: 0}', 'c.yaml:1:22: http.head_timeout: must be above 0, is 0'],
+  ['empty text', 'state_dir: ""', 'c.yaml:1:12: state_dir: must not be empty'],
+  ['empty list', 'discovery: {consul: {servers: []}}', 'c.yaml:1:31: discovery.consul.servers: must not be empty'],
+  [
+    'same entry twice',
+    'trusted_addresses: ["::1", "::1"]',
+    'c.yaml:1:20: trusted_addresses: must not hold the same entry twice',
+  ],
+  [
+    'too long',
+    `upstreams: [{id: ${'x'.repeat(65)}, nodes: {}}]`,
+    'c.yaml:1:18: upstreams[0].id: must have at most 64 characters',
+  ],
+  [
+    'not one of the words',
+    'log: {level: trace}',
+    'c.yaml:1:14: log.level: must be "debug", "info", "warn" or "error", is "trace"',
+  ],
+  [
+    'nearly one of the words',
+    'log: {level: DEBUG}',
+    'c.yaml:1:14: log.level: must be "debug", "info", "warn" or "error", is "DEBUG" (did you mean "debug"?)',
+  ],
+  [
+    'union of word and number',
+    'workers: many',
+    'c.yaml:1:10: workers: must be "auto" or a whole number from 1 to 256, is "many"',
+  ],
+  [
+    'union, out of range',
+    'workers: 0',
+    'c.yaml:1:10: workers: must be "auto" or a whole number from 1 to 256, is the number 0',
+  ],
+  [
+    'union of map and list',
+    'upstreams: [{id: 1, nodes: "a:80"}]',
+    'c.yaml:1:28: upstreams[0].nodes: must be a map from "host:port" to weight or a list of nodes, is "a:80"',
+  ],
+  [
+    'inside the map of a union',
+    'upstreams:\n  - id: 1\n    nodes:\n      "a:80": heavy',
+    'c.yaml:4:15: upstreams[0].nodes["a:80"]: must be a whole number, is "heavy"',
+  ],
+  [
+    'union of text and object',
+    'listen: [80]',
+    'c.yaml:1:10: listen[0]: must be "host:port" or an object with `address`, is the number 80',
+  ],
+  [
+    'wrong id',
+    'upstreams: [{id: a b, nodes: {}}]',
+    'c.yaml:1:18: upstreams[0].id: must be letters, digits, "-", "_" and ".", is "a b"',
+  ],
+  [
+    'a secret is not shown',
+    'discovery: {consul: {token: [s3cret]}}',
+    'c.yaml:1:29: discovery.consul.token: must be text, is a list',
+  ],
+  [
+    'header that would split',
+    'upstreams: [{id: 1, nodes: {}, checks: {active: {req_headers: ["a: b\\r\\nc: d"]}}}]',
+    'c.yaml:1:64: upstreams[0].checks.active.req_headers[0]: must be a header line "Name: value", is "a: b\\r\\nc: d"',
+  ],
+  [
+    'check path that would split',
+    'upstreams: [{id: 1, nodes: {}, checks: {active: {http_path: "/ HTTP/1.1"}}}]',
+    'c.yaml:1:61: upstreams[0].checks.active.http_path: must be a path that starts with "/", is "/ HTTP/1.1"',
+  ],
+  // Text
+  [
+    'broken YAML',
+    'a: [1',
+    'c.yaml:1:6: not valid YAML: Flow sequence in block collection must be sufficiently indented and end with a ]',
+  ],
+  ['two documents', 'listen: []\n---\nlisten: []', 'c.yaml:2:1: there must be one document in a file'],
+  ['unknown tag', 'workers: !x 3', 'c.yaml:1:10: not valid YAML: Unresolved tag: !x'],
+  ['tag beyond the core', 'listen: !!set {a}', 'c.yaml:1:15: listen: the tag "tag:yaml.org,2002:set" is not allowed'],
+  ['key twice', 'workers: 1\nworkers: 2', 'c.yaml:2:1: workers: this key is written twice (keep one of them)'],
+  ['key that is a list', '? [a]\n: 1', 'c.yaml:1:3: a key must be a single text'],
+  ['merge key', 'admin: {<<: {}}', 'c.yaml:1:9: admin["<<"]: merge keys are not supported (write the settings out)'],
+  ['forbidden key', 'admin:\n  __proto__: {}', 'c.yaml:2:3: admin.__proto__: this key is not allowed'],
+  ['alias without anchor', 'admin: *x', 'c.yaml:1:8: admin: there is no anchor "x" before this alias'],
+  [
+    'variable that is not set',
+    'state_dir: x\nadmin:\n  address: "${HOST}:1"',
+    'c.yaml:3:12: admin.address: the environment variable HOST is not set (set it, or write ${HOST:-default})',
+  ],
+  [
+    'not a variable',
+    'state_dir: ${1}',
+    'c.yaml:1:12: state_dir: "${" does not begin a variable (write ${NAME}, or $${ for a literal "${")',
+  ],
+  [
+    'variable without quotes in a list',
+    'listen: [${A}]',
+    'c.yaml:1:11: not valid YAML: Missing , or : between flow sequence items (inside [ ] and { } put a value with a variable in quotes)',
+  ],
+  // Meaning
+  [
+    'same id, once as number',
+    `upstreams:\n  - {id: 1, nodes: {}}\n  - {id: "1", nodes: {}}`,
+    'c.yaml:3:10: upstreams[1].id: the id "1" is already that of upstreams[0]',
+  ],
+  [
+    'unknown upstream',
+    'routes: [{id: 1, uri: /, upstream_id: shpo}]\nupstreams: [{id: shop, nodes: {}}]',
+    'c.yaml:1:39: routes[0].upstream_id: there is no upstream with the id "shpo" (did you mean "shop"?)',
+  ],
+  [
+    'unknown upstream near nothing',
+    'services: [{id: 1, upstream_id: shop}]',
+    'c.yaml:1:33: services[0].upstream_id: there is no upstream with the id "shop" (add it to upstreams)',
+  ],
+  [
+    'unknown service',
+    'stream_routes: [{id: 1, service_id: 7}]',
+    'c.yaml:1:37: stream_routes[0].service_id: there is no service with the id "7" (add it to services)',
+  ],
+  [
+    'no upstream',
+    'routes: [{id: 1, uri: /}]',
+    'c.yaml:1:10: routes[0]: has no upstream (add upstream, upstream_id or service_id)',
+  ],
+  [
+    'no upstream in the service either',
+    'services: [{id: s}]\nroutes: [{id: 1, uri: /, service_id: s}]',
+    'c.yaml:2:38: routes[0].service_id: neither the route nor the service "s" has an upstream (add upstream or upstream_id to one of them)',
+  ],
+  [
+    'two upstreams',
+    `upstreams: [{id: u, nodes: {}}]\nroutes: [{id: 1, uri: /, upstream_id: u, ${UP}}]`,
+    'c.yaml:2:39: routes[0].upstream_id: cannot stand beside upstream (keep one of the two)',
+  ],
+  ['no path', `routes: [{id: 1, ${UP}}]`, 'c.yaml:1:10: routes[0]: has no path to match (add uri or uris)'],
+  [
+    'uri and uris',
+    `routes: [{id: 1, uri: /, uris: [/a], ${UP}}]`,
+    'c.yaml:1:23: routes[0].uri: cannot stand beside uris (move it into uris)',
+  ],
+  [
+    'host and hosts',
+    `routes: [{id: 1, uri: /, host: a, hosts: [b], ${UP}}]`,
+    'c.yaml:1:32: routes[0].host: cannot stand beside hosts (move it into hosts)',
+  ],
+  [
+    'remote_addr and remote_addrs',
+    `stream_routes: [{id: 1, remote_addr: "::1", remote_addrs: ["::1"], ${UP}}]`,
+    'c.yaml:1:38: stream_routes[0].remote_addr: cannot stand beside remote_addrs (move it into remote_addrs)',
+  ],
+  ['uri without slash', `routes: [{id: 1, uri: a, ${UP}}]`, 'c.yaml:1:23: routes[0].uri: "a" must start with "/"'],
+  [
+    'star inside a uri',
+    `routes: [{id: 1, uris: [/a, /*/b], ${UP}}]`,
+    'c.yaml:1:29: routes[0].uris[1]: "/*/b" has "*" before its end (a prefix ends in "*")',
+  ],
+  [
+    'query in a uri',
+    `routes: [{id: 1, uri: "/a?b", ${UP}}]`,
+    'c.yaml:1:23: routes[0].uri: "/a?b" is not a path (leave out spaces, "?" and "#")',
+  ],
+  [
+    'host with port',
+    `routes: [{id: 1, uri: /, host: "a.example:80", ${UP}}]`,
+    'c.yaml:1:32: routes[0].host: "a.example:80" is not a host name (leave out the port)',
+  ],
+  [
+    'star inside a host',
+    `services: [{id: 1, hosts: [a.*.example], ${UP}}]`,
+    'c.yaml:1:28: services[0].hosts[0]: "a.*.example" is not a host name (write "api.example.com" or "*.example.com")',
+  ],
+  [
+    'bad range of clients',
+    `routes: [{id: 1, uri: /, remote_addr: 10.0.0.0/33, ${UP}}]`,
+    'c.yaml:1:39: routes[0].remote_addr: "10.0.0.0/33" is not an IP address or a CIDR range (write "192.0.2.7" or "10.0.0.0/8")',
+  ],
+  [
+    'bad trusted range',
+    'trusted_addresses: [localhost]',
+    'c.yaml:1:21: trusted_addresses[0]: "localhost" is not an IP address or a CIDR range (write "192.0.2.7" or "10.0.0.0/8")',
+  ],
+  [
+    'bad server_addr',
+    `stream_routes: [{id: 1, server_addr: db, ${UP}}]`,
+    'c.yaml:1:38: stream_routes[0].server_addr: "db" is not an IP address',
+  ],
+  [
+    'no nodes',
+    'upstreams: [{id: 1}]',
+    'c.yaml:1:13: upstreams[0]: has no nodes (add nodes, or service_name and discovery_type)',
+  ],
+  [
+    'nodes and service_name',
+    'upstreams: [{id: 1, nodes: {}, service_name: s}]',
+    'c.yaml:1:46: upstreams[0].service_name: cannot stand beside nodes (keep one of the two)',
+  ],
+  [
+    'service_name alone',
+    'upstreams: [{id: 1, service_name: s}]',
+    'c.yaml:1:35: upstreams[0].service_name: needs discovery_type (it names the registry that knows the service)',
+  ],
+  [
+    'discovery_type alone',
+    'registry: {}\nupstreams: [{id: 1, discovery_type: consul}]',
+    'c.yaml:2:37: upstreams[0].discovery_type: needs service_name (add service_name)',
+  ],
+  [
+    'registry without settings',
+    'upstreams: [{id: 1, service_name: s, discovery_type: consul}]',
+    'c.yaml:1:54: upstreams[0].discovery_type: "consul" has no settings under discovery (add discovery.consul, or registry for the embedded one)',
+  ],
+  [
+    'node without port',
+    'upstreams: [{id: 1, nodes: {shop: 1}}]',
+    'c.yaml:1:29: upstreams[0].nodes.shop: "shop" is not a "host:port" (add the port)',
+  ],
+  [
+    'bare IPv6 node',
+    'upstreams: [{id: 1, nodes: {"::1": 1}}]',
+    'c.yaml:1:29: upstreams[0].nodes["::1"]: "::1" is not a "host:port" (IPv6 goes in brackets: "[2001:db8::1]:80")',
+  ],
+  [
+    'host of a node',
+    'upstreams: [{id: 1, nodes: [{host: "a:80", port: 80}]}]',
+    'c.yaml:1:36: upstreams[0].nodes[0].host: "a:80" is not a host name or an IP address (give the port in port)',
+  ],
+  [
+    'same node twice',
+    'upstreams: [{id: 1, nodes: [{host: a, port: 80}, {host: a, port: 80}]}]',
+    'c.yaml:1:50: upstreams[0].nodes[1]: the node "a:80" is listed twice',
+  ],
+  [
+    'rewrite without host',
+    'upstreams: [{id: 1, nodes: {}, pass_host: rewrite}]',
+    'c.yaml:1:43: upstreams[0].pass_host: "rewrite" needs upstream_host (add upstream_host)',
+  ],
+  [
+    'mistake in an inline upstream',
+    'services:\n  - id: 1\n    upstream:\n      nodes: {a: 1}',
+    'c.yaml:4:15: services[0].upstream.nodes.a: "a" is not a "host:port" (add the port)',
+  ],
+  [
+    'bad listen address',
+    'listen: ["9080"]',
+    'c.yaml:1:10: listen[0]: "9080" is not an address to listen on (write "host:port", such as "0.0.0.0:9080")',
+  ],
+  [
+    'port out of range',
+    'admin: {address: "a:70000"}',
+    'c.yaml:1:18: admin.address: "a:70000" is not an address to listen on (write "host:port", such as "0.0.0.0:9080")',
+  ],
+  [
+    'address twice',
+    'listen: ["a:1", {address: "A:1"}]',
+    'c.yaml:1:27: listen[1].address: A:1 is already taken by listen[0]',
+  ],
+  [
+    'address under a wildcard',
+    'stream_listen:\n  - address: 0.0.0.0:9180\nadmin: {address: "127.0.0.1:9180"}',
+    'c.yaml:3:18: admin.address: 127.0.0.1:9180 is already taken by stream_listen[0].address',
+  ],
+  [
+    'wildcard over an address',
+    'listen: ["127.0.0.1:5", "[::]:5"]',
+    'c.yaml:1:25: listen[1]: [::]:5 is already taken by listen[0]',
+  ],
+  [
+    'Consul without scheme',
+    'discovery: {consul: {servers: ["user:pw@consul:8500"]}}',
+    'c.yaml:1:32: discovery.consul.servers[0]: is not an http or https URL (write "http://127.0.0.1:8500")',
+  ],
+  [
+    'Consul with a query',
+    'discovery: {consul: {servers: ["http://c:8500/?dc=a"]}}',
+    'c.yaml:1:32: discovery.consul.servers[0]: must not have a query or a fragment',
+  ],
+  [
+    'bad template',
+    'discovery: {consul: {auto_route: "{service.example.com"}}',
+    'c.yaml:1:34: discovery.consul.auto_route: "{service.example.com" is not a template (write "{service}.example.com")',
+  ],
+  [
+    'port on which nothing listens',
+    `stream_routes: [{id: 1, server_port: 5432, ${UP}}]`,
+    'c.yaml:1:38: warning: stream_routes[0].server_port: no stream_listen has the port 5432 (the route is never used)',
+  ],
+];
+
+for (const [name, text, ...lines] of CASES) {
+  test(`a configuration with ${name}`, () => {
+    assert.deepEqual(printed(text), lines);
+  });
+}
+
+test('one mistake does not hide the next, and all come in the order of the file', () => {
+  const text = [
+    'workers: no',
+    'routes:',
+    '  - id: r',
+    '    uri: shop',
+    '    uris: [/a]',
+    '    status: on',
+    '    upstream:',
+    '      nodes: {a: x, b: 1}',
+    '      pass_hots: node',
+    '  - id: r',
+    '    uri: /b',
+    '    upstream_id: u',
+    'upstreams:',
+    '  - id: u',
+    '    retries: -1',
+  ].join('\n');
+  assert.deepEqual(printed(text), [
+    'c.yaml:1:10: workers: must be "auto" or a whole number from 1 to 256, is "no"',
+    'c.yaml:4:10: routes[0].uri: cannot stand beside uris (move it into uris)',
+    'c.yaml:4:10: routes[0].uri: "shop" must start with "/"',
+    'c.yaml:6:13: routes[0].status: must be 1 or 0, is "on"',
+    'c.yaml:8:18: routes[0].upstream.nodes.a: must be a whole number, is "x"',
+    'c.yaml:8:21: routes[0].upstream.nodes.b: "b" is not a "host:port" (add the port)',
+    'c.yaml:9:7: routes[0].upstream.pass_hots: unknown key (did you mean "pass_host"?)',
+    'c.yaml:10:9: routes[1].id: the id "r" is already that of routes[0]',
+    'c.yaml:15:14: upstreams[0].retries: must be at least 0, is -1',
+  ]);
+});
+
+test('what is wrong through an alias is shown where it is written', () => {
+  const text = 'stream_listen:\n  - &l {address: nope}\nlisten:\n  - *l';
+  assert.deepEqual(
+    printed(text).map((line) => line.split(': ')[0]),
+    ['c.yaml:2:18', 'c.yaml:2:18'],
+  );
+});
+
+test('a file that cannot be placed in is named alone', () => {
+  const problem = { file: 'c.yaml', line: 0, column: 0, path: '', message: 'is too large', hint: 'at most 8 MiB' };
+  assert.equal(formatProblem(problem), 'c.yaml: is too large (at most 8 MiB)');
+});
+
+test('a configuration without faults prints nothing', () => {
+  assert.deepEqual(printed(`routes: [{id: 1, uri: /, ${UP}}]`), []);
+  assert.deepEqual(printed(''), []);
+  assert.deepEqual(printed('listen: ["a:0", "b:0"]\nadmin: {address: "a:0"}'), []);
+  assert.deepEqual(printed(`stream_listen: [{address: "a:5"}]\nstream_routes: [{id: 1, server_port: 5, ${UP}}]`), []);
+});

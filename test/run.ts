@@ -1,0 +1,72 @@
+/**
+ * Runs the test files and says plainly what was skipped and how to enable it.
+ *
+ *   node test/run.ts            everything but the long runs under test/soak
+ *   node test/run.ts PATTERN…   the files whose path contains one of the patterns
+ *
+ * The last line is `N passed, N failed` (and `, N skipped`). Exit code 1 on any failure; with CI=true also when a suite was
+ * skipped that the gate provides for.
+ */
+import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join, relative } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+
+const here = import.meta.dirname;
+const patterns = process.argv.slice(2);
+
+function testFiles(): string[] {
+  const all = readdirSync(here, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.test.ts'));
+  const wanted = all.filter((file) =>
+    patterns.length > 0 ? patterns.some((pattern) => `test/${file}`.includes(pattern)) : !file.startsWith('soak/'),
+  );
+  return wanted.sort().map((file) => join(here, file));
+}
+
+interface Skip {
+  readonly name: string;
+  readonly reason: string;
+}
+
+const files = testFiles();
+if (files.length === 0) {
+  console.error(`no test file matches ${patterns.join(', ')}`);
+  process.exit(1);
+}
+
+let passed = 0;
+let failed = 0;
+const skips: Skip[] = [];
+const failures: string[] = [];
+const stream = run({ files, concurrency: Math.max(1, Math.min(4, availableParallelism())), timeout: 240_000 });
+stream.on('test:pass', (event) => {
+  if (event.skip !== undefined) {
+    skips.push({ name: event.name, reason: typeof event.skip === 'string' ? event.skip : 'no reason given' });
+  } else if (event.details.type !== 'suite') passed += 1;
+});
+stream.on('test:fail', (event) => {
+  if (
+    event.details.type === 'suite' &&
+    (event.details.error as { failureType?: string }).failureType === 'subtestsFailed'
+  )
+    return;
+  failed += 1;
+  failures.push(`${event.file ? relative(process.cwd(), event.file) : ''}: ${event.name}`);
+});
+stream.compose(new spec()).pipe(process.stdout);
+
+stream.on('end', () => {
+  setImmediate(() => {
+    for (const failure of failures) console.log(`FAILED  ${failure}`);
+    for (const { name, reason } of skips) console.log(`SKIPPED ${name}: ${reason}`);
+    const skippedInCi = process.env.CI === 'true' && skips.length > 0;
+    if (skippedInCi) {
+      console.log('CI=true: a skipped suite counts as failed');
+      failed += skips.length;
+    }
+    const rest = skips.length > 0 && !skippedInCi ? `, ${skips.length} skipped` : '';
+    console.log(`${passed} passed, ${failed} failed${rest}`);
+    process.exitCode = failed > 0 ? 1 : 0;
+  });
+});

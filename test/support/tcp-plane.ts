@@ -1,0 +1,187 @@
+import type { Balancer, NodeHandle } from '../../src/balancers/types.ts';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
+import type { Log } from '../../src/core/log.ts';
+import { TimerWheel } from '../../src/core/timer-wheel.ts';
+import type { DataPlane, ListenerPlan } from '../../src/l4/listener.ts';
+import { TcpListener } from '../../src/l4/tcp-listener.ts';
+import { CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
+import { allocateAllCounters } from '../../src/telemetry/counters.ts';
+import { TableHandle } from '../../src/upstream/handle.ts';
+import { allocateNodeTable, NODE_CAPACITY, NodeTable } from '../../src/upstream/node-table.ts';
+import type { PlannedStreamRoute, PlannedUpstream } from '../../src/upstream/plan.ts';
+import { Snapshot, type SnapshotSource } from '../../src/upstream/snapshot.ts';
+import { Upstream } from '../../src/upstream/upstream.ts';
+
+export const ROUTE_SLOT = 3;
+export const LISTENER_SLOT = 2;
+
+export interface TcpPlaneOptions {
+  /** Ports on 127.0.0.1, in the order in which they are picked. */
+  readonly ports: readonly number[];
+  /** Port of the listener; 0 takes a free one. */
+  readonly port?: number;
+  readonly clock?: Clock;
+  readonly retries?: number | null;
+  readonly retryTimeout?: number;
+  readonly connectTimeout?: number;
+  readonly idleTimeoutMs?: number;
+  readonly finTimeoutMs?: number;
+  readonly maxConnections?: number;
+  readonly streamRoutes?: readonly PlannedStreamRoute[];
+}
+
+/** The first node that was not tried yet: a test knows which one comes. */
+const inOrder: Balancer = {
+  type: 'in-order',
+  build: (ready: readonly NodeHandle[]) => ({
+    pick: (context) => ready.find((handle) => !context.tried.includes(handle)) ?? null,
+  }),
+};
+
+class FixedSnapshots implements SnapshotSource {
+  current: Snapshot;
+  readonly #listeners: ((snapshot: Snapshot) => void)[] = [];
+
+  constructor(first: Snapshot) {
+    this.current = first;
+  }
+
+  release(snapshot: Snapshot): void {
+    snapshot.users -= 1;
+  }
+
+  onReplaced(listener: (snapshot: Snapshot) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  replace(next: Snapshot): void {
+    this.current = next;
+    for (const listener of this.#listeners) listener(next);
+  }
+}
+
+export interface LoggedEvent {
+  readonly event: string;
+  readonly message: string;
+  readonly fields: Record<string, unknown>;
+}
+
+/** A worker's data path with one upstream and one TCP listener, in this thread. */
+export class TcpPlane {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly table: NodeTable;
+  readonly snapshots: FixedSnapshots;
+  readonly dataPlane: DataPlane;
+  readonly listener: TcpListener;
+  readonly routeSums: CounterSums;
+  readonly nodeSums: CounterSums;
+  readonly listenerSums: CounterSums;
+  readonly events: LoggedEvent[] = [];
+  port = 0;
+
+  constructor(options: TcpPlaneOptions) {
+    const clock = options.clock ?? systemClock;
+    this.clock = clock;
+    this.wheel = new TimerWheel(clock);
+    this.table = new NodeTable(allocateNodeTable(1, clock.now()), 0);
+    const counters = allocateAllCounters(1, NODE_CAPACITY);
+    this.routeSums = new CounterSums(counters.routes);
+    this.nodeSums = new CounterSums(counters.nodes);
+    this.listenerSums = new CounterSums(counters.listeners);
+    const upstream = this.#upstream(options, new CounterBlock(counters.nodes, 0));
+    const routes = options.streamRoutes ?? [streamRoute({})];
+    this.snapshots = new FixedSnapshots(new Snapshot(1, [], routes, new Map([['u', upstream]])));
+    this.dataPlane = {
+      clock,
+      wheel: this.wheel,
+      log: this.#log(),
+      snapshots: this.snapshots,
+      routeCounters: new CounterBlock(counters.routes, 0),
+      listenerCounters: new CounterBlock(counters.listeners, 0),
+    };
+    this.listener = new TcpListener(listenerPlan(options.maxConnections ?? 10_000, options.port), this.dataPlane, {
+      idleTimeoutMs: options.idleTimeoutMs ?? 0,
+      finTimeoutMs: options.finTimeoutMs ?? 0,
+    });
+  }
+
+  async start(): Promise<this> {
+    this.port = (await this.listener.start()).port;
+    return this;
+  }
+
+  /** Uses of all nodes under way. */
+  get inflight(): number {
+    const handles = this.snapshots.current.upstreams.get('u')?.handles ?? [];
+    return handles.reduce((sum, handle) => sum + handle.inflight(), 0);
+  }
+
+  route(field: number): number {
+    return this.routeSums.sum(ROUTE_SLOT, field);
+  }
+
+  node(slot: number, field: number): number {
+    return this.nodeSums.sum(slot, field);
+  }
+
+  count(field: number): number {
+    return this.listenerSums.sum(LISTENER_SLOT, field);
+  }
+
+  /** Cuts what is left at once. */
+  async close(): Promise<void> {
+    await this.listener.close(0);
+    this.wheel.close();
+  }
+
+  #upstream(options: TcpPlaneOptions, nodeCounters: CounterBlock): Upstream {
+    const nodes = options.ports.map((port, slot) => ({
+      slot,
+      node: { host: '127.0.0.1', port, weight: 1, priority: 0, metadata: {}, tags: [] },
+    }));
+    const plan: PlannedUpstream = {
+      id: 'u',
+      slot: 0,
+      type: inOrder.type,
+      nodes,
+      timeouts: { connect: options.connectTimeout ?? 5000, send: 0, read: 0 },
+      retries: options.retries ?? null,
+      retryTimeout: options.retryTimeout ?? 0,
+      passHost: 'pass',
+      upstreamHost: null,
+      keepalive: { size: 0, idleTimeout: 0, requests: 0 },
+    };
+    const handles = nodes.map((planned) => new TableHandle(planned, this.table, nodeCounters));
+    return new Upstream(plan, handles, inOrder, null, this.table, this.clock);
+  }
+
+  #log(): Log {
+    const record = (event: string, message: string, fields: Record<string, unknown> = {}) => {
+      this.events.push({ event, message, fields });
+    };
+    return { debug: record, info: record, warn: record, error: record };
+  }
+}
+
+export function listenerPlan(maxConnections: number, port = 0): ListenerPlan {
+  return {
+    name: `127.0.0.1:${port}`,
+    address: { host: '127.0.0.1', port },
+    slot: LISTENER_SLOT,
+    reusePort: false,
+    maxConnections,
+  };
+}
+
+export function streamRoute(fields: Partial<PlannedStreamRoute>): PlannedStreamRoute {
+  return {
+    id: 'r',
+    slot: ROUTE_SLOT,
+    serverAddr: null,
+    serverPort: null,
+    remoteAddrs: [],
+    upstreamId: 'u',
+    ...fields,
+  };
+}
