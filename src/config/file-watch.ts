@@ -6,6 +6,8 @@ import type { Closable } from '../core/scope.ts';
 
 /** Editors write in several steps; what follows within this time is one change. Milliseconds. */
 const SETTLE_MS = 100;
+/** In a directory where something is always written the look at the file is put off no longer. Milliseconds. */
+const MAX_SETTLE_MS = 1_000;
 /** For what the system does not report: network file systems, and directories that were away. Milliseconds. */
 const POLL_MS = 2_000;
 
@@ -34,6 +36,8 @@ class FileWatch implements Closable {
   readonly #watched = new Map<string, Watched>();
   #content: string | null;
   #settling: Timer | null = null;
+  /** When the first event came that has not been looked into; only while settling. */
+  #stirredAt = 0;
   #poll: Timer | null = null;
   #closed = false;
 
@@ -64,8 +68,11 @@ class FileWatch implements Closable {
   /** Each event puts the look at the file off, until the writer has paused. */
   #stir(): void {
     if (this.#closed) return;
+    const now = this.#clock.now();
+    if (this.#settling === null) this.#stirredAt = now;
     this.#settling?.cancel();
-    this.#settling = this.#clock.after(SETTLE_MS, () => {
+    const wait = Math.max(0, Math.min(SETTLE_MS, this.#stirredAt + MAX_SETTLE_MS - now));
+    this.#settling = this.#clock.after(wait, () => {
       this.#settling = null;
       this.#check();
     });

@@ -45,7 +45,8 @@ export function deriveAutoRoutes(
   }
   const { granted, conflicts } = settleConflicts(demands, previous);
   const { routes, upstreams } = assignUpstreams(granted, previous);
-  return { routes, upstreams, conflicts, warnings: [...warnings.values()] };
+  const sorted = [...warnings].sort(([a], [b]) => (a < b ? -1 : 1));
+  return { routes, upstreams, conflicts, warnings: sorted.map(([, warning]) => warning) };
 }
 
 /** The claims of one service's instances, each with the instances that make it. */

@@ -11,6 +11,8 @@ export interface RouteTemplate {
 }
 
 const PLACEHOLDER = /\{([^{}]*)\}/g;
+/** What a registry may put into a template: nothing that ends the host, makes a wildcard or adds a path segment. */
+const VALUE = /^[A-Za-z0-9._-]+$/;
 
 /**
  * Reads an `auto_route` template: a host, or host and path, over `{service}`, `{meta.<key>}` (the instance's metadata) and
@@ -36,13 +38,14 @@ export function parseTemplate(text: string): RouteTemplate {
 }
 
 function expand(text: string, service: string, node: Node): DefaultRoute | string {
-  let missing: string | null = null;
+  let reason: string | null = null;
   const filled = text.replace(PLACEHOLDER, (whole: string, name: string) => {
     const value = valueFor(name, service, node);
-    if (value === null || value === '') missing ??= whole;
+    if (value === null || value === '') reason ??= `there is no value for ${whole}`;
+    else if (!VALUE.test(value)) reason ??= `"${value}" for ${whole} has more than letters, digits, ".", "_" and "-"`;
     return value ?? '';
   });
-  if (missing !== null) return `auto_route "${text}": no instance value for ${missing}`;
+  if (reason !== null) return `auto_route "${text}": ${reason}`;
   return splitRoute(filled) ?? `auto_route "${text}" makes "${filled}", which is not a host or a host and a path`;
 }
 

@@ -95,6 +95,8 @@ export class ConsulClient implements Closable {
       .catch((error: unknown) => {
         throw failure('DISCOVERY_UNREACHABLE', `can't be asked: ${reasonOf(error)}`);
       });
+    // A body that is given up half-read ends with an error of its own, which nobody waits for.
+    response.body.on('error', () => {});
     if (response.statusCode !== 200) throw statusFailure(response.statusCode, await excerpt(response.body));
     const index = response.headers['x-consul-index'];
     if (typeof index !== 'string') {

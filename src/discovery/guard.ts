@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { MassCollapse } from './mass-collapse.ts';
 import { canonical, counted, type MemberRules, sameMembers, union } from './node-order.ts';
+import { TokenBucket } from './token-bucket.ts';
 
 /** What the guard thinks implausible and how long it holds that back. Durations in milliseconds; 0 holds nothing. */
 export interface GuardOptions {
@@ -27,8 +28,12 @@ export type Verdict = (typeof VERDICTS)[number];
 /** `members` is what is in force from now on; the same array as before when that did not change. */
 export type GuardListener<T> = (verdict: Verdict, members: readonly T[], reason: string | null) => void;
 
-/** Changes of one set within this time after a change are merged into one. */
+/**
+ * A set that changes again and again is rebuilt once in this time, and the changes between are merged into one. The first
+ * few changes are not delayed: a node that is replaced comes in and goes out within milliseconds.
+ */
 const MERGE_MS = 200;
+const MERGE_BURST = 4;
 /** How long a source stays in doubt after it came back. */
 const DOUBT_MS = 10_000;
 /** How far back a collapse of many services looks. */
@@ -51,7 +56,7 @@ interface Hold<T> {
 /**
  * Decides which answers of a source come into force, for one set.
  *
- * A change is in force at once; further ones within 200 ms are merged. A collapse that looks like a fault of the registry
+ * A change is in force at once; many in a row are merged, so that they come into force every 200 ms. A collapse that looks like a fault of the registry
  * is held back for a bounded time: members that are missing stay, members that are new come in. The tells: a large set
  * collapses in one step; many services of the source collapse together; a set collapses in the first answers after its
  * source was away. Everything else, such as an ordinary scale-down or the end of a small service, is not delayed.
@@ -65,7 +70,7 @@ export class GuardedSet<T> {
   #inForce: readonly T[];
   #latest: readonly T[];
   #known: boolean;
-  #appliedAt = Number.NEGATIVE_INFINITY;
+  readonly #rebuilds: TokenBucket;
   #merge: Timer | null = null;
   #hold: Hold<T> | null = null;
   #doubt: string | null = null;
@@ -92,6 +97,7 @@ export class GuardedSet<T> {
     this.#inForce = initial;
     this.#latest = initial;
     this.#known = known;
+    this.#rebuilds = new TokenBucket(clock, MERGE_BURST, MERGE_MS);
     others?.join(this);
   }
 
@@ -218,7 +224,7 @@ export class GuardedSet<T> {
   }
 
   #applyOrMerge(verdict: Verdict, members: readonly T[], reason: string | null): void {
-    const wait = this.#appliedAt + MERGE_MS - this.#clock.now();
+    const wait = this.#rebuilds.delay();
     if (wait <= 0 || sameMembers(members, this.#inForce, this.#rules)) {
       return this.#putInForce(verdict, members, reason);
     }
@@ -240,7 +246,7 @@ export class GuardedSet<T> {
     if (verdict === 'expired' || verdict === 'released') this.#peakAt = Number.NEGATIVE_INFINITY;
     else this.#rememberPeak();
     this.#inForce = members;
-    this.#appliedAt = this.#clock.now();
+    this.#rebuilds.take();
     this.#listener(verdict, members, reason);
   }
 

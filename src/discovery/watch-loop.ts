@@ -4,7 +4,7 @@ import { HeadgateError, reasonOf } from '../core/errors.ts';
 import { jittered, type Random } from '../core/random.ts';
 import { withDeadline } from './deadline.ts';
 import type { Gate } from './gate.ts';
-import { QuestionRate } from './question-rate.ts';
+import { TokenBucket } from './token-bucket.ts';
 
 export interface Answer<T> {
   readonly value: T;
@@ -34,6 +34,12 @@ export interface LoopTools {
 
 /** Milliseconds between two questions for the whole state, ±10 %: what heals a watch that misses changes. */
 const RESYNC_MS = 300_000;
+/**
+ * Floor between questions. An ordinary change is asked for at once; a source whose answers return without waiting (a
+ * flapping service, an index that is never accepted) is asked ten times a second.
+ */
+const BURST = 20;
+const REFILL_MS = 100;
 const FIRST_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 10_000;
 
@@ -44,10 +50,13 @@ const MAX_BACKOFF_MS = 10_000;
 export async function runWatch<T>(question: Question<T>, tools: LoopTools, signal: AbortSignal): Promise<void> {
   const { clock, random } = tools;
   const backoff = new Backoff(random, FIRST_BACKOFF_MS, MAX_BACKOFF_MS);
-  const rate = new QuestionRate(clock);
+  const rate = new TokenBucket(clock, BURST, REFILL_MS);
   let resyncAt = clock.now();
   while (!signal.aborted) {
-    await rate.take(signal);
+    const early = rate.delay();
+    if (early > 0) await sleep(clock, early, signal);
+    if (signal.aborted) return;
+    rate.take();
     const fresh = clock.now() >= resyncAt;
     try {
       const answer = await askOnce(question, fresh, clock, signal);

@@ -51,16 +51,22 @@ export class ReadBufferPool {
  * socket whose reads are large gets a buffer of its own, whose bytes are written on as they lie there. When that write
  * does not finish at once, the buffer stays with it, and the next read gets another.
  *
- * In the callback: `peer.write(reader.bytes(0, length))`, then `reader.wrote(peer)`. When the socket closes: `release`.
+ * In the callback: `peer.write(reader.bytes(start, end))` for each part, and `reader.wrote(peer)` after the last or after
+ * each. When the socket closes: `release`.
  */
 export class ReadBuffer {
   readonly #pool: ReadBufferPool;
+  /** What the last read filled, until `next`. */
   #current: Buffer;
   #bulk = false;
-  /** The last `bytes` were a copy: no write refers to the buffer itself. */
-  #copied = true;
+  /** Some `bytes` since the last read are `#current` itself, no copy. */
+  #viewed = false;
+  /** A pending write on `#peer` refers to `#current`. */
+  #kept = false;
+  /** A pending write on a former peer does. */
+  #lost = false;
   #released = false;
-  /** Buffers that pending writes on `#peer` refer to. */
+  /** Earlier buffers that pending writes on `#peer` refer to. */
   readonly #pending: Buffer[] = [];
   #peer: Socket | null = null;
 
@@ -71,6 +77,8 @@ export class ReadBuffer {
 
   /** The buffer for the next read. */
   next(): Buffer {
+    this.#viewed = false;
+    if (this.#kept || this.#lost) this.#leaveCurrent();
     const own = this.#current !== this.#pool.shared;
     const wanted = this.#bulk && this.#pending.length < MAX_PENDING;
     if (wanted === own) return this.#current;
@@ -83,8 +91,10 @@ export class ReadBuffer {
   bytes(start: number, end: number): Buffer {
     this.#bulk = end >= BULK_FROM && !this.#released;
     const view = this.#current.subarray(start, end);
-    this.#copied = this.#current === this.#pool.shared || (this.#pending.length > 0 && end < BULK_BYTES / 2);
-    return this.#copied ? Buffer.from(view) : view;
+    if (this.#current === this.#pool.shared) return Buffer.from(view);
+    if (this.#pending.length > 0 && end < BULK_BYTES / 2) return Buffer.from(view);
+    this.#viewed = true;
+    return view;
   }
 
   /** Says that `bytes` went into a write on `peer`: what it still holds is not read into again until it is done. */
@@ -94,11 +104,7 @@ export class ReadBuffer {
       this.#peer = peer;
     }
     if (peer.writableLength === 0) this.#reclaim();
-    else if (!this.#copied) {
-      this.#pending.push(this.#current);
-      this.#copied = true;
-      this.#current = this.#pool.shared;
-    }
+    else this.#kept = this.#viewed;
   }
 
   /** The socket is closed. */
@@ -106,19 +112,30 @@ export class ReadBuffer {
     if (this.#released) return;
     this.#released = true;
     this.#bulk = false;
-    this.#pool.give(this.#current);
-    this.#current = this.#pool.shared;
+    this.next();
     this.#forfeit();
     this.#peer = null;
+  }
+
+  /** The buffer that was read into last belongs to a write now. */
+  #leaveCurrent(): void {
+    if (this.#lost) this.#pool.forfeit(1);
+    else this.#pending.push(this.#current);
+    this.#kept = false;
+    this.#lost = false;
+    this.#current = this.#pool.shared;
   }
 
   /** Leaves the buffers to the writes that refer to them: nobody will see these end. */
   #forfeit(): void {
     this.#pool.forfeit(this.#pending.length);
     this.#pending.length = 0;
+    this.#lost ||= this.#kept;
+    this.#kept = false;
   }
 
   #reclaim(): void {
+    this.#kept = false;
     for (let buffer = this.#pending.pop(); buffer; buffer = this.#pending.pop()) this.#pool.give(buffer);
   }
 }

@@ -78,11 +78,11 @@ export class MessageFields {
     return this.chunked ? Refused.twoFramings : null;
   }
 
-  /** Exactly `chunked`, once, and not in HTTP/1.0 (RFC 9112 §6.1). */
+  /** Exactly `chunked`, once, with no blank behind it, and not in HTTP/1.0 (RFC 9112 §6.1). */
   takeTransferEncoding(buffer: Buffer, minor: number): Rejection | null {
-    const { valueStart, valueEnd } = this.line;
+    const { valueStart, valueEnd, next } = this.line;
     if (minor === 0) return Refused.codingInHttp10;
-    if (this.chunked) return Refused.transferEncoding;
+    if (this.chunked || valueEnd !== next - 2) return Refused.transferEncoding;
     if (this.contentLength >= 0) return Refused.twoFramings;
     if (!isWord(buffer, valueStart, valueEnd, 'chunked')) return wrongCoding(this.#value(buffer));
     this.chunked = true;

@@ -22,14 +22,11 @@ class Candidate implements RouteMatch {
   readonly route: PlannedRoute;
   readonly host: string | null;
   readonly uri: string;
-  /** Place in the configuration. */
-  readonly order: number;
   readonly #methods: ReadonlySet<string> | null;
   readonly #clients: CidrSet | null;
 
-  constructor(route: PlannedRoute, order: number, host: string | null, uri: string, clients: CidrSet | null) {
+  constructor(route: PlannedRoute, host: string | null, uri: string, clients: CidrSet | null) {
     this.route = route;
-    this.order = order;
     this.host = host;
     this.uri = uri;
     this.#methods = route.methods.length === 0 ? null : new Set(route.methods);
@@ -59,15 +56,15 @@ export class Router {
   constructor(routes: readonly PlannedRoute[]) {
     this.#hasHosts = routes.some((route) => route.hosts.length > 0);
     const trees = new Set<Paths>([this.#anyHost]);
-    routes.forEach((route, order) => {
+    for (const route of byPriority(routes)) {
       const clients = route.remoteAddrs.length === 0 ? null : new CidrSet(route.remoteAddrs);
       for (const host of route.hosts.length === 0 ? [null] : route.hosts) {
         const paths = this.#pathsOf(host);
         if (paths === null) continue;
         trees.add(paths);
-        for (const uri of route.uris) addPath(paths, new Candidate(route, order, host, uri, clients));
+        for (const uri of route.uris) addPath(paths, new Candidate(route, host, uri, clients));
       }
-    });
+    }
     this.#hosts.link();
     for (const paths of trees) paths.link();
   }
@@ -105,8 +102,8 @@ function addPath(paths: Paths, candidate: Candidate): void {
   const path = isPrefix ? candidate.uri.slice(0, -1) : candidate.uri;
   const node = paths.add(canonicalPath(path));
   if (node === null) return;
-  if (isPrefix) node.prefix = inserted(node.prefix, candidate);
-  else node.exact = inserted(node.exact, candidate);
+  if (isPrefix) (node.prefix ??= []).push(candidate);
+  else (node.exact ??= []).push(candidate);
 }
 
 /** Patterns are compared with normal paths, so they are brought into that form too. */
@@ -115,9 +112,9 @@ function canonicalPath(path: string): string {
   return ascii.startsWith('/') ? (normalisePath(ascii) ?? ascii) : ascii;
 }
 
-function inserted(list: Candidate[] | null, candidate: Candidate): Candidate[] {
-  const all = list === null ? [candidate] : [...list, candidate];
-  return all.sort((a, b) => b.route.priority - a.route.priority || a.order - b.order);
+/** The higher priority first; the sort is stable, so equal ones stay in the order of their definition. */
+function byPriority(routes: readonly PlannedRoute[]): PlannedRoute[] {
+  return routes.toSorted((a, b) => b.priority - a.priority);
 }
 
 function matchPath(

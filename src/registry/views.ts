@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { formatDuration } from './durations.ts';
 import type { Check, Instance, Service } from './model.ts';
 
@@ -20,9 +21,10 @@ export interface NodeFacts {
 function taggedAddresses(service: Service): object | undefined {
   const own = Object.keys(service.taggedAddresses);
   if (service.address === '' && own.length === 0) return undefined;
-  if (!/^\d+\.\d+\.\d+\.\d+$/.test(service.address)) return own.length > 0 ? service.taggedAddresses : undefined;
+  const family = isIP(service.address);
+  if (family === 0) return own.length > 0 ? service.taggedAddresses : undefined;
   const address = { Address: service.address, Port: service.port };
-  return { lan_ipv4: address, wan_ipv4: address, ...service.taggedAddresses };
+  return { [`lan_ipv${family}`]: address, [`wan_ipv${family}`]: address, ...service.taggedAddresses };
 }
 
 function optional(key: string, value: object | undefined): object {

@@ -1,4 +1,6 @@
+import { OUTCOMES } from '../balancers/types.ts';
 import type { AccessEntry, AccessTry } from './access-log.ts';
+import { OUTCOME_NAMES } from './outcome-names.ts';
 
 /** Characters of one value at most: a line stays below 4 KiB, which a pipe takes in one piece. */
 const MAX_TEXT = 1024;
@@ -51,11 +53,15 @@ function timestamp(wall: number): string {
   return `${secondText}${String(Math.floor(wall) - whole * 1000).padStart(3, '0')}Z"`;
 }
 
+const OUTCOME_TEXT: ReadonlyMap<string, string> = new Map(
+  OUTCOMES.map((outcome, index) => [outcome, quoted(OUTCOME_NAMES[index]!)]),
+);
+
 function formatTries(tries: readonly AccessTry[]): string {
   let out = '[';
   for (const { node, outcome, micros } of tries) {
     if (out.length > 1) out += ',';
-    out += `{"node":${quoted(node)},"outcome":${quoted(outcome)},"ms":${milliseconds(micros / 1000)}}`;
+    out += `{"node":${quoted(node)},"outcome":${OUTCOME_TEXT.get(outcome)!},"ms":${milliseconds(micros / 1000)}}`;
   }
   return `${out}]`;
 }

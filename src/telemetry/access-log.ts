@@ -1,3 +1,4 @@
+import type { OUTCOMES } from '../balancers/types.ts';
 import type { Clock } from '../core/clock.ts';
 import { HeadgateError, reasonOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
@@ -10,8 +11,7 @@ import { LineWriter } from './line-writer.ts';
 export interface AccessTry {
   /** `host:port`. */
   readonly node: string;
-  /** A name from `OUTCOME_NAMES`. */
-  readonly outcome: string;
+  readonly outcome: (typeof OUTCOMES)[number];
   /** Time until the try was decided, in microseconds. */
   readonly micros: number;
 }

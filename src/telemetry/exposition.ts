@@ -7,6 +7,7 @@ import type { MetricsSource } from './metrics-source.ts';
 import { nodeFamilies } from './node-metrics.ts';
 import { routeFamilies } from './route-metrics.ts';
 import { type BuildInfo, runtimeFamilies } from './runtime-metrics.ts';
+import { streamFamilies } from './stream-metrics.ts';
 import { type Family, Samples } from './text-format.ts';
 
 export interface RenderedMetrics {
@@ -63,6 +64,7 @@ export class Exposition {
       ...runtimeFamilies(source, this.#build),
       ...listenerFamilies(source.listeners(), this.#listeners),
       ...routeFamilies(source.routes(), this.#routes),
+      ...streamFamilies(source.streamRoutes?.() ?? [], this.#routes),
       ...nodeFamilies(source.upstreams(), source.nodes(), this.#nodes),
       ...discoveryFamilies(source.discovery(), source.discoverySources()),
     ];

@@ -13,8 +13,11 @@ export interface WriteResult {
 export interface LineSink {
   /** Never rejects. `text` is ASCII and ends with a newline. */
   write(text: string): Promise<WriteResult>;
-  /** Opens the destination anew, for log rotation. Rejects and keeps the old one when that fails. */
-  reopen(): Promise<void>;
+  /**
+   * Opens the destination anew, for log rotation. False when there is nothing to open. Rejects and keeps the old one when
+   * that fails.
+   */
+  reopen(): Promise<boolean>;
   /** Gives up a write that waits for a reader. */
   abort(): void;
   close(): Promise<void>;
@@ -106,12 +109,13 @@ export class FileSink implements LineSink {
   }
 
   /** Standard output stays what it is: whoever started the process rotates it. */
-  async reopen(): Promise<void> {
-    if (this.#path === null) return;
+  async reopen(): Promise<boolean> {
+    if (this.#path === null) return false;
     const fresh = await openDescriptor(this.#path);
     const old = this.#file;
     this.#file = fresh;
     await closeFile(old.fd);
+    return true;
   }
 
   abort(): void {

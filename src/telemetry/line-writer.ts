@@ -124,7 +124,7 @@ export class LineWriter implements Closable {
   async #reopen(): Promise<void> {
     this.#reopenWanted = false;
     try {
-      await this.#sink.reopen();
+      if (!(await this.#sink.reopen())) return;
       this.#pausedUntil = 0;
       this.#log.info(`${this.#name}.reopened`, 'the log file was opened anew');
     } catch (error) {
@@ -163,6 +163,8 @@ export class LineWriter implements Closable {
     await sleep(this.#clock, Math.max(0, deadline - this.#clock.now()), done.signal);
     if (done.signal.aborted) return this.#sink.close();
     this.#sink.abort();
+    // A write that only waited for its reader ends with that, and its lines are counted.
+    await Promise.race([rest, new Promise((resolve) => setImmediate(resolve))]);
     this.#dropped += this.#lines;
     this.#text = '';
     this.#lines = 0;

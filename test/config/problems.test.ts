@@ -342,9 +342,24 @@ const CASES: readonly (readonly [string, string, ...string[]])[] = [
     'c.yaml:1:32: discovery.consul.servers[0]: must not have a query or a fragment',
   ],
   [
-    'bad template',
+    'half a brace in a template',
     'discovery: {consul: {auto_route: "{service.example.com"}}',
-    'c.yaml:1:34: discovery.consul.auto_route: "{service.example.com" is not a template (write "{service}.example.com")',
+    'c.yaml:1:34: discovery.consul.auto_route: "{service.example.com" has a brace without its other half',
+  ],
+  [
+    'unknown name in a template',
+    'discovery: {consul: {auto_route: "{name}.example.com"}}',
+    'c.yaml:1:34: discovery.consul.auto_route: "{name}" is not known (there are {service}, {meta.<key>} and {tag.<key>})',
+  ],
+  [
+    'template that names nothing',
+    'discovery: {consul: {auto_route: "api.example.com"}}',
+    'c.yaml:1:34: discovery.consul.auto_route: every service would get the same route (write "{service}.example.com")',
+  ],
+  [
+    'template that is no host',
+    'discovery: {consul: {auto_route: "http://{service}/"}}',
+    'c.yaml:1:34: discovery.consul.auto_route: "http://{service}/" is not a host or a host and a path (write "{service}.example.com" or "api.example.com/{service}/*")',
   ],
   [
     'port on which nothing listens',
@@ -404,6 +419,9 @@ test('a file that cannot be placed in is named alone', () => {
 });
 
 test('a configuration without faults prints nothing', () => {
+  for (const template of ['{service}.example.com', '{meta.host}/{service}/*', '/{tag.path}', '{service}']) {
+    assert.deepEqual(printed(`discovery: {consul: {auto_route: "${template}"}}`), []);
+  }
   assert.deepEqual(printed(`routes: [{id: 1, uri: /, ${UP}}]`), []);
   assert.deepEqual(printed(''), []);
   assert.deepEqual(printed('listen: ["a:0", "b:0"]\nadmin: {address: "a:0"}'), []);

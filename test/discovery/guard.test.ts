@@ -54,32 +54,34 @@ describe('the guard, with one set', () => {
     clock = new FakeClock();
   });
 
-  it('applies a change at once and merges those that follow within 200 ms', () => {
+  it('applies the first changes at once and merges those that follow, every 200 ms', () => {
     const guarded = new Guarded(clock);
-    guarded.set.offer(nodes(1));
-    assert.equal(guarded.hosts.length, 1);
+    for (const count of [1, 2, 1, 2]) {
+      guarded.set.offer(nodes(count));
+      assert.equal(guarded.hosts.length, count);
+    }
     clock.advance(50);
-    guarded.set.offer(nodes(2));
     guarded.set.offer(nodes(3));
-    assert.equal(guarded.hosts.length, 1);
-    clock.advance(149);
-    assert.equal(guarded.hosts.length, 1);
-    clock.advance(1);
-    assert.equal(guarded.hosts.length, 3);
-    assert.deepEqual(guarded.verdicts, ['applied', 'merged']);
-    clock.advance(200);
     guarded.set.offer(nodes(4));
+    assert.equal(guarded.hosts.length, 2);
+    clock.advance(149);
+    assert.equal(guarded.hosts.length, 2);
+    clock.advance(1);
     assert.equal(guarded.hosts.length, 4);
+    assert.deepEqual(guarded.verdicts, ['applied', 'applied', 'applied', 'applied', 'merged']);
+    clock.advance(200);
+    guarded.set.offer(nodes(5));
+    assert.equal(guarded.hosts.length, 5);
   });
 
   it('forgets a merged change that is taken back in time', () => {
     const guarded = new Guarded(clock);
-    guarded.set.offer(nodes(2));
+    for (const count of [1, 2, 1, 2]) guarded.set.offer(nodes(count));
     guarded.set.offer(nodes(3));
     guarded.set.offer(nodes(2));
     clock.advance(1000);
-    assert.deepEqual(guarded.verdicts, ['applied', 'unchanged']);
-    assert.equal(guarded.rebuilds, 1);
+    assert.deepEqual(guarded.verdicts.slice(4), ['unchanged']);
+    assert.equal(guarded.rebuilds, 4);
     assert.equal(clock.pending, 0);
   });
 
@@ -200,9 +202,13 @@ describe('the guard, with one set', () => {
   it('leaves no timer behind when it is closed', () => {
     const guarded = new Guarded(clock);
     guarded.set.offer(nodes(10));
-    guarded.set.offer(nodes(9));
+    for (const count of [9, 8, 9, 8]) guarded.set.offer(nodes(count));
+    assert.equal(clock.pending, 1);
+    guarded.set.close();
+    assert.equal(clock.pending, 0);
     clock.advance(1000);
     guarded.set.offer([]);
+    assert.equal(clock.pending, 1);
     guarded.set.close();
     assert.equal(clock.pending, 0);
   });

@@ -239,34 +239,6 @@ describe('relay', { timeout: 30_000 }, () => {
   });
 });
 
-test('a socket that changes its peer does not take back what the old one still writes from', async () => {
-  const pool = new ReadBufferPool();
-  const reader = new ReadBuffer(pool);
-  const slow = { writableLength: 1 } as Socket;
-  const fast = { writableLength: 0 } as Socket;
-  reader.bytes(0, 64 * 1024);
-  const first = reader.next();
-  assert.notEqual(first, pool.shared);
-  reader.bytes(0, 64 * 1024);
-  reader.wrote(slow);
-  const second = reader.next();
-  assert.notEqual(second, first);
-  reader.bytes(0, 10);
-  reader.wrote(fast);
-  assert.equal(reader.next(), pool.shared, 'a small read ends the bulk transfer');
-  assert.equal(pool.take(), second, 'the buffer that is free is used again');
-  assert.notEqual(pool.take(), first, 'the one that a write refers to is not');
-});
-
-test('the pool lends a bounded number of buffers', () => {
-  const pool = new ReadBufferPool();
-  const taken = Array.from({ length: 200 }, () => pool.take());
-  assert.equal(pool.lent, 128);
-  assert.equal(taken[199], pool.shared);
-  for (const buffer of taken) pool.give(buffer);
-  assert.equal(pool.lent, 0);
-});
-
 /** Accepts one client, waits for its FIN, and only then begins to relay to `backendPort`. */
 async function early(backendPort: number, made: Rig): Promise<number> {
   const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');

@@ -276,6 +276,30 @@ describe('TCP listener', { timeout: 30_000 }, () => {
     assert.equal(proxy.wheel.size <= 1, true, 'the stream left no timer');
   });
 
+  test('a client that stops reading in the middle is cut after the idle timeout, and sees that it was cut', async () => {
+    const clock = new FakeClock();
+    const node = await backend((socket) => {
+      const block = Buffer.alloc(1024 * 1024);
+      const fill = () => {
+        while (!socket.destroyed && socket.write(block));
+      };
+      socket.on('drain', fill);
+      fill();
+    });
+    const proxy = await plane({ ports: [node.port], clock, idleTimeoutMs: 10_000 });
+    const peer = await client(proxy, false);
+    peer.socket.pause();
+    await until(() => [...node.sockets].some((socket) => socket.writableLength > 0) && proxy.inflight === 1);
+    await until(() => {
+      clock.advance(1000);
+      return proxy.inflight === 0;
+    });
+    peer.socket.resume();
+    await until(() => peer.ending !== null);
+    assert.equal(peer.ending, 'ECONNRESET');
+    assert.equal(proxy.listener.connections, 0);
+  });
+
   test('after a FIN, silence is borne for the FIN timeout only', async () => {
     const clock = new FakeClock();
     const ended: boolean[] = [];

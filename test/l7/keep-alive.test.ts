@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { ListenerField } from '../../src/telemetry/counters.ts';
 import { plainBackend } from '../support/http-backend.ts';
-import { startProxy, until } from '../support/plane.ts';
+import { startProxy, turns, until } from '../support/plane.ts';
 
 const GET = 'GET /a HTTP/1.1\r\nHost: test\r\n\r\n';
 
@@ -36,13 +37,25 @@ describe('HTTP keep-alive towards clients', () => {
   });
 
   it('stops to read from a client that pipelines without end', async (t) => {
-    const { client, backend } = await startProxy(t, [() => {}]);
-    const flood = Buffer.from(GET.repeat(20_000));
-    client.write(flood);
+    const { client, backend, plane } = await startProxy(t, [() => {}]);
+    client.write(Buffer.from(GET.repeat(200_000)));
     await backend.arrived(1);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const received = (): number => plane.listenerCount(ListenerField.receivedBytes);
+    for (let before = -1; before !== received(); await turns(20)) before = received();
+    assert.ok(received() < 256 * 1024, `${received()} bytes were read`);
     assert.ok(client.socket.writableLength > 0, 'the kernel holds the rest back');
     assert.equal(backend.requests.length, 1);
+  });
+
+  it('serves no further a client that pipelines and does not read the answers', async (t) => {
+    const { client, backend } = await startProxy(t, [(request) => void request.reply(200, 'x'.repeat(60_000))]);
+    client.socket.pause();
+    client.write(Buffer.from(GET.repeat(2000)));
+    await backend.arrived(5);
+    for (let before = -1; before !== backend.requests.length; await turns(20)) before = backend.requests.length;
+    assert.ok(backend.requests.length < 1000, `${backend.requests.length} were served`);
+    client.socket.resume();
+    for (let i = 0; i < 2000; i++) assert.equal((await client.response()).body.length, 60_000);
   });
 
   it('closes after an answer when the client asks for it', async (t) => {

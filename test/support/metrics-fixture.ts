@@ -4,6 +4,7 @@ import type { MetricsSource } from '../../src/telemetry/metrics-source.ts';
 export function metricsSource(parts: Partial<MetricsSource> = {}): MetricsSource {
   return {
     routes: () => [],
+    streamRoutes: () => [],
     listeners: () => [],
     upstreams: () => [],
     nodes: () => [],

@@ -10,7 +10,7 @@ test('a line is one JSON object with everything that is known', () => {
       time: Date.UTC(2026, 0, 2, 3, 4, 5, 6),
       durationMs: 12.34567,
       tries: [
-        { node: '10.0.0.1:80', outcome: 'connect_failure', micros: 1500 },
+        { node: '10.0.0.1:80', outcome: 'connectFailure', micros: 1500 },
         { node: '10.0.0.2:80', outcome: 'success', micros: 2500.4 },
       ],
       end: { by: 'upstream', phase: 'wait', cause: 'NODE_TIMEOUT' },

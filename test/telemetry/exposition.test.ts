@@ -72,6 +72,18 @@ test('a route without requests has counters at zero and no histogram', async () 
   assert.equal(metrics.get('headgate_http_request_duration_seconds')?.series.length, 0);
 });
 
+test('stream routes: bytes both ways and retries', async () => {
+  const block = new CounterBlock(counters.routes, 0);
+  block.add(9, RouteField.requestBytes, 1);
+  block.add(9, RouteField.responseBytes, 2);
+  block.add(9, RouteField.retries, 3);
+  const metrics = await scrape({ streamRoutes: () => [{ id: 'db', slot: 9, upstream: 'u' }] });
+  const labels = { route: 'db', upstream: 'u' };
+  assert.equal(seriesValue(metrics, 'headgate_stream_received_bytes_total', labels), 1);
+  assert.equal(seriesValue(metrics, 'headgate_stream_sent_bytes_total', labels), 2);
+  assert.equal(seriesValue(metrics, 'headgate_stream_retries_total', labels), 3);
+});
+
 test('listeners: each counter, and open connections as the difference', async () => {
   const block = new CounterBlock(counters.listeners, 1);
   const fields = Object.values(ListenerField);

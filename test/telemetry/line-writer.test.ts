@@ -29,9 +29,10 @@ class ManualSink implements LineSink {
     await settle();
   }
 
-  async reopen(): Promise<void> {
+  async reopen(): Promise<boolean> {
     if (this.reopenError) throw this.reopenError;
     this.opened += 1;
+    return true;
   }
 
   abort(): void {

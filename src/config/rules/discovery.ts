@@ -1,3 +1,4 @@
+import { isHost } from '../../core/address.ts';
 import { type Path, quote } from '../problem.ts';
 import type { RuleContext } from './context.ts';
 
@@ -22,9 +23,21 @@ function checkUrl(context: RuleContext, text: string, path: Path): void {
   }
 }
 
+const PLACEHOLDER = /\{([^{}]*)\}/g;
+
 function checkTemplate(context: RuleContext, template: string, path: Path): void {
-  const rest = template.replace(/\{[^{}\s]+\}/g, '');
-  if (/[{}\s]/.test(rest)) {
-    context.error(path, `${quote(template)} is not a template`, 'write "{service}.example.com"');
+  const names = [...template.matchAll(PLACEHOLDER)].map((match) => match[1] ?? '');
+  const unknown = names.find((name) => name !== 'service' && !/^(?:meta|tag)\../.test(name));
+  const example = template.replace(PLACEHOLDER, 'x');
+  const [host = ''] = example.split('/', 1);
+  if (unknown !== undefined) {
+    context.error(path, `${quote(`{${unknown}}`)} is not known`, 'there are {service}, {meta.<key>} and {tag.<key>}');
+  } else if (/[{}]/.test(example)) {
+    context.error(path, `${quote(template)} has a brace without its other half`);
+  } else if (names.length === 0) {
+    context.error(path, 'every service would get the same route', 'write "{service}.example.com"');
+  } else if (/\s/.test(example) || (host !== '' && !isHost(host))) {
+    const hint = 'write "{service}.example.com" or "api.example.com/{service}/*"';
+    context.error(path, `${quote(template)} is not a host or a host and a path`, hint);
   }
 }

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Timer } from '../../../src/core/clock.ts';
+import { createTcpProbe } from '../../../src/health/probes/tcp.ts';
+import { FakeClock, settle } from '../../support/fake-clock.ts';
+import { closedPort, RawServer } from './raw-server.ts';
+
+const signal = new AbortController().signal;
+const hang = () => {};
+
+describe('TCP probe', () => {
+  it('succeeds when a connection can be made, sends nothing and keeps nothing', async () => {
+    const clock = new FakeClock();
+    await using server = await RawServer.start(hang);
+    const result = await createTcpProbe({ timeoutMs: 100 }, clock).check(server.address, signal);
+    assert.deepEqual(result, { verdict: 'success', detail: 'connected in 0 ms' });
+    assert.equal(clock.pending, 0);
+    while (server.sockets.length === 0) await settle();
+    await server.allClosed();
+    assert.equal(server.heard, '');
+  });
+
+  it('succeeds when the server closes at once', async () => {
+    await using server = await RawServer.start(hang, (socket) => socket.resetAndDestroy());
+    const result = await createTcpProbe({ timeoutMs: 5000 }).check(server.address, signal);
+    assert.equal(result.verdict, 'success');
+  });
+
+  it('fails when nobody listens', async () => {
+    const result = await createTcpProbe({ timeoutMs: 100 }, new FakeClock()).check(await closedPort(), signal);
+    assert.deepEqual(result, { verdict: 'tcp', detail: 'connection refused' });
+  });
+
+  it('fails, and does not throw, for a name that does not exist or a port that cannot', async () => {
+    const probe = createTcpProbe({ timeoutMs: 60_000 });
+    const result = await probe.check({ host: 'no-such-host.invalid', port: 80 }, signal);
+    assert.equal(result.verdict, 'tcp');
+    assert.match(result.detail, /host name/);
+    assert.equal((await probe.check({ host: '127.0.0.1', port: 70_000 }, signal)).verdict, 'tcp');
+  });
+
+  it('times out when there is neither a connection nor a refusal', async () => {
+    // The timeout comes before the kernel had a chance to answer.
+    const clock = new FakeClock();
+    await using server = await RawServer.start(hang);
+    const checked = createTcpProbe({ timeoutMs: 700 }, clock).check(server.address, signal);
+    clock.advance(700);
+    assert.deepEqual(await checked, { verdict: 'timeout', detail: 'no connection within 700 ms' });
+  });
+
+  it('blames nobody when the process itself was held up', async () => {
+    class LateClock extends FakeClock {
+      override after(ms: number, task: () => void): Timer {
+        return super.after(ms + 300, task);
+      }
+    }
+    const clock = new LateClock();
+    await using server = await RawServer.start(hang);
+    const checked = createTcpProbe({ timeoutMs: 700 }, clock).check(server.address, signal);
+    clock.advance(1000);
+    assert.deepEqual(await checked, { verdict: 'neutral', detail: 'this process was held up' });
+  });
+
+  it('ends at once when it is aborted, before or during, and blames nobody', async () => {
+    const clock = new FakeClock();
+    await using server = await RawServer.start(hang);
+    const probe = createTcpProbe({ timeoutMs: 700 }, clock);
+    const expected = { verdict: 'neutral', detail: 'aborted' };
+    assert.deepEqual(await probe.check(server.address, AbortSignal.abort()), expected);
+    const abort = new AbortController();
+    const checked = probe.check(server.address, abort.signal);
+    abort.abort();
+    assert.deepEqual(await checked, expected);
+    assert.equal(clock.pending, 0);
+  });
+});
