@@ -69,8 +69,8 @@ export class Catalogs implements Closable {
     return this.#group.counters;
   }
 
-  close(): Promise<void> {
-    return this.#group.close();
+  close(deadline: number): Promise<void> {
+    return this.#group.close(deadline);
   }
 
   #subject(source: string): Subject<CatalogEntry> {

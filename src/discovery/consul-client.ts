@@ -20,6 +20,7 @@ export interface ConsulAnswer<T> {
 
 interface Server {
   readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
   /** For questions that wait: one connection each. */
   readonly waiting: Pool;
   /** For questions that do not, so that they never queue behind the others. */
@@ -29,7 +30,6 @@ interface Server {
 /** Speaks HTTP with the servers: connections, failing over, and errors that say what to do. */
 export class ConsulClient implements Closable {
   readonly #servers: readonly Server[];
-  readonly #headers: Record<string, string>;
   #preferred = 0;
 
   constructor(urls: readonly URL[], token: string | null, concurrency: number, connectTimeout: number) {
@@ -37,10 +37,10 @@ export class ConsulClient implements Closable {
     const shared = { headersTimeout: 0, bodyTimeout: 0, allowH2: false, connect: { timeout: connectTimeout } };
     this.#servers = urls.map((url) => ({
       url,
+      headers: headersFor(url, token),
       waiting: new Pool(url.origin, { ...shared, connections: null }),
       direct: new Pool(url.origin, { ...shared, connections: concurrency }),
     }));
-    this.#headers = { accept: 'application/json', ...(token === null ? {} : { 'x-consul-token': token }) };
   }
 
   /** How many there are to ask. */
@@ -91,7 +91,7 @@ export class ConsulClient implements Closable {
     const prefix = server.url.pathname.replace(/\/+$/, '');
     const pool = waits ? server.waiting : server.direct;
     const response = await pool
-      .request({ method: 'GET', path: prefix + path, headers: this.#headers, signal })
+      .request({ method: 'GET', path: prefix + path, headers: server.headers, signal })
       .catch((error: unknown) => {
         throw failure('DISCOVERY_UNREACHABLE', `can't be asked: ${reasonOf(error)}`);
       });
@@ -106,6 +106,16 @@ export class ConsulClient implements Closable {
     const filtered = response.headers['x-consul-results-filtered-by-acls'] === 'true';
     return { body: await readJson(response.body), index: /^\d{1,15}$/.test(index) ? Number(index) : 0, filtered };
   }
+}
+
+function headersFor(url: URL, token: string | null): Record<string, string> {
+  const headers: Record<string, string> = { accept: 'application/json' };
+  if (token !== null) headers['x-consul-token'] = token;
+  if (url.username !== '') {
+    const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    headers.authorization = `Basic ${Buffer.from(user).toString('base64')}`;
+  }
+  return headers;
 }
 
 const ADVICE = new Map([

@@ -3,7 +3,10 @@ import type { ServiceQuery } from './types.ts';
 
 /** Durations in milliseconds. */
 export interface ConsulOptions {
-  /** Addresses of agents or servers of one datacentre, such as `http://127.0.0.1:8500`; a path is a prefix. Tried in order. */
+  /**
+   * Addresses of agents or servers of one datacentre, such as `http://127.0.0.1:8500`; a path is a prefix, and a user
+   * with a password is sent as Basic authentication. Tried in order.
+   */
   readonly servers: readonly string[];
   readonly token: string | null;
   /** Null for the agent's own. */
@@ -54,10 +57,11 @@ export function consulQueryFault(query: ServiceQuery): string | null {
 /** The servers as URLs without a trailing slash. Throws CONFIG_INVALID for what is not an http or https URL. */
 export function consulServers(servers: readonly string[]): readonly URL[] {
   if (servers.length === 0) throw configError('discovery.consul.servers is empty: give at least one address');
-  return servers.map((text) => {
+  return servers.map((text, position) => {
     const url = URL.parse(text);
     if (url && (url.protocol === 'http:' || url.protocol === 'https:')) return url;
-    throw configError(`discovery.consul.servers: "${text}" is not a URL such as http://127.0.0.1:8500`);
+    // The text itself is not repeated: it may hold a password.
+    throw configError(`discovery.consul.servers[${position}] is not a URL such as http://127.0.0.1:8500`);
   });
 }
 

@@ -1,9 +1,10 @@
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, sleep, type Timer } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import { reasonOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
+import { settledBy } from './deadline.ts';
 import { decodeLastGood, encodeLastGood, type LastGood } from './last-good-format.ts';
 import { type CatalogEntry, type Node, type ServiceQuery, sourceKey } from './types.ts';
 import type { CachedMembers } from './watched-set.ts';
@@ -104,10 +105,7 @@ export class LastGoodCache implements Closable {
       cache.timer?.cancel();
       return cache.timer ? this.#finish(source, cache) : cache.writing;
     });
-    const limit = new AbortController();
-    const left = Math.max(0, deadline - this.#clock.now());
-    await Promise.race([Promise.all(flushes), sleep(this.#clock, left, limit.signal)]);
-    limit.abort();
+    await settledBy(this.#clock, deadline, Promise.all(flushes));
   }
 
   #source(source: string): SourceCache {

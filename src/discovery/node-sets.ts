@@ -72,8 +72,8 @@ export class NodeSets implements Closable {
     return this.#group.counters;
   }
 
-  close(): Promise<void> {
-    return this.#group.close();
+  close(deadline: number): Promise<void> {
+    return this.#group.close(deadline);
   }
 
   #view(key: string): NodeSet | undefined {

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { HeadgateError, reasonOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
+import { settledBy } from './deadline.ts';
 import type { GuardOptions } from './guard.ts';
 import type { MassCollapse } from './mass-collapse.ts';
 import type { MemberRules } from './node-order.ts';
@@ -84,10 +85,10 @@ export class WatchGroup<T> implements Closable {
     return () => void this.#listeners.delete(listener);
   }
 
-  async close(): Promise<void> {
+  async close(deadline: number): Promise<void> {
     this.#closed = true;
     for (const member of this.#members.values()) member.set.close();
-    await Promise.all(this.#running);
+    await settledBy(this.#parts.clock, deadline, Promise.all(this.#running));
   }
 
   #start(key: string, subject: Subject<T>): void {

@@ -117,7 +117,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
 
   /** The client has sent its FIN. A request that is whole is still answered. */
   clientEnded(): void {
-    if (!this.#body.complete) this.#cutClient('client', 'CLIENT_FIN');
+    if (!this.#body.complete) this.#cutClient('CLIENT_FIN');
   }
 
   /** The client's connection broke or was closed. */
@@ -139,8 +139,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
   /** The client neither sent nor took anything for too long. */
   clientStalled(): void {
     const receiving = this.#client.socket.writableNeedDrain;
-    if (receiving || this.#phase === 'relay')
-      return this.#cutClient('client', receiving ? 'WRITE_STALL' : 'BODY_STALL');
+    if (receiving || this.#phase === 'relay') return this.#cutClient(receiving ? 'WRITE_STALL' : 'BODY_STALL');
     this.#drop(Outcome.aborted);
     this.#answer(REQUEST_TIMEOUT, 'client');
   }
@@ -207,8 +206,8 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     if (kind === 'connect' && handle !== null) this.#upstream!.connectFailed(handle);
     if (this.#phase === 'relay') {
       this.#countOut(outcomeOf(kind));
-      this.#client.abort();
-      return this.#end('upstream', code);
+      this.#end('upstream', code);
+      return this.#client.abort();
     }
     const answer = answerFor(kind, code);
     const decision = this.#decide(kind, connection);
@@ -235,8 +234,8 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#drop(Outcome.aborted);
     this.#body.complete = false;
     if (!begun) return this.#answer(INTERNAL_ERROR, 'self');
-    this.#client.abort();
     this.#end('self', INTERNAL_ERROR.code);
+    this.#client.abort();
   }
 
   /** What the head object holds is the request before, if anything. */
@@ -437,15 +436,15 @@ export class Exchange implements UpstreamUser, OutboundRequest {
   #badBody(): void {
     this.#drop(Outcome.aborted);
     if (this.#phase !== 'relay') return this.#answer(BAD_BODY, 'client');
-    this.#client.abort();
     this.#end('client', BAD_BODY.code);
+    this.#client.abort();
   }
 
-  #cutClient(by: 'client', code: string): void {
+  #cutClient(code: string): void {
     this.#drop(Outcome.aborted);
     this.#record.status = 499;
+    this.#end('client', code);
     this.#client.abort();
-    this.#end(by, code);
   }
 
   /** Gives an answer of our own. A body that is not all here is not waited for: the connection ends instead. */

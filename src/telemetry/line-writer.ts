@@ -162,12 +162,12 @@ export class LineWriter implements Closable {
     const rest = this.#writeRest().finally(() => done.abort());
     await sleep(this.#clock, Math.max(0, deadline - this.#clock.now()), done.signal);
     if (done.signal.aborted) return this.#sink.close();
-    this.#sink.abort();
-    // A write that only waited for its reader ends with that, and its lines are counted.
-    await Promise.race([rest, new Promise((resolve) => setImmediate(resolve))]);
     this.#dropped += this.#lines;
     this.#text = '';
     this.#lines = 0;
+    this.#sink.abort();
+    // A write that only waited for its reader ends with that, and its lines are counted.
+    await Promise.race([rest, new Promise((resolve) => setImmediate(resolve))]);
     // A write that the system does not answer keeps its descriptor; nobody waits for it.
     void rest.then(() => this.#sink.close()).catch(() => {});
   }

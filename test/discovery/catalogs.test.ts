@@ -35,7 +35,7 @@ describe('catalogues', () => {
     catalogs.onChange((catalog) => told.push(catalog));
   });
 
-  afterEach(() => catalogs.close());
+  afterEach(() => catalogs.close(clock.now() + 1));
 
   async function want(...sources: string[]): Promise<void> {
     catalogs.want(sources);

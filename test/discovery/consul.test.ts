@@ -82,6 +82,14 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
     assert.ok(parameters.has('stale') && parameters.has('cached'));
   });
 
+  it('sends the user and the password of the address, and repeats them nowhere', async () => {
+    watch({ servers: [registry.address.replace('//', '//us%3Aer:p%40ss@')] });
+    const first = await question();
+    assert.equal(first.headers.authorization, `Basic ${Buffer.from('us:er:p@ss').toString('base64')}`);
+    first.raw(500, '');
+    assert.doesNotMatch((await sink.nextFailure()).message, /us.{0,3}er|p.{0,3}ss@/);
+  });
+
   it('asks for all instances where warnings are taken in', async () => {
     watch({ passingOnly: false });
     const first = await question();

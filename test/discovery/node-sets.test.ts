@@ -29,7 +29,7 @@ describe('node sets', () => {
     create({ fake });
   });
 
-  afterEach(() => sets.close());
+  afterEach(() => sets.close(clock.now() + 1));
 
   function create(discoveries: Record<string, Discovery>): void {
     const parts = { discoveries: new Map(Object.entries(discoveries)), guard: DEFAULT_GUARD, cache, clock, log };
@@ -235,10 +235,24 @@ describe('node sets', () => {
   it('keeps the cache when it is closed', async () => {
     await want(WEB);
     fake.of(WEB).set(nodes(2));
-    await sets.close();
+    await sets.close(clock.now() + 1);
     assert.equal(cache.nodes(WEB)?.members.length, 2);
     sets.want([DB]);
     assert.equal(sets.get(DB), undefined);
+  });
+
+  it('does not wait longer than the deadline for an adapter that does not end', async () => {
+    await sets.close(clock.now());
+    create({ fake: { type: 'fake', watch: () => new Promise(() => {}) } });
+    await want(WEB);
+    let closed = false;
+    const closing = sets.close(clock.now() + 1000).then(() => {
+      closed = true;
+    });
+    await clock.run(999);
+    assert.equal(closed, false);
+    await clock.run(1);
+    await closing;
   });
 
   it('fails a set whose source is not configured, and says what to add', async () => {
@@ -250,7 +264,7 @@ describe('node sets', () => {
   });
 
   it('survives an adapter that breaks, and a listener that does', async () => {
-    await sets.close();
+    await sets.close(clock.now() + 1);
     create({ fake: { type: 'fake', watch: () => Promise.reject(new Error('a bug')) } });
     sets.onChange(() => {
       throw new Error('another bug');

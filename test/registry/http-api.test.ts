@@ -65,6 +65,20 @@ test('a registered service is found with the fields that Consul gives', async (t
   assert.deepEqual((await registry.get('/v1/catalog/services')).json, { web: ['a', 'headgate.path=/x'] });
 });
 
+test('addresses are tagged by their family; a host name is not', async (t) => {
+  const registry = await RegistryHarness.start(t, new FakeClock());
+  const tagged = async (address: string, own = {}) => {
+    await registry.register({ Name: 'a', Address: address, Port: 1, TaggedAddresses: own });
+    return (await registry.get('/v1/agent/service/a')).json.TaggedAddresses;
+  };
+  const six = { Address: '::1', Port: 1 };
+  const lan = { Address: '10.0.0.9', Port: 2 };
+  assert.deepEqual(await tagged('::1', { lan }), { lan_ipv6: six, wan_ipv6: six, lan });
+  assert.deepEqual(await tagged('db.example.com', { lan }), { lan });
+  assert.equal(await tagged('db.example.com'), undefined);
+  assert.equal(await tagged(''), undefined);
+});
+
 test('passing and tag choose instances', async (t) => {
   const registry = await RegistryHarness.start(t, new FakeClock());
   await registry.register(WEB);

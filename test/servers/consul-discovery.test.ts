@@ -54,7 +54,8 @@ class Follower {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.sets.close(), this.catalogs.close()]);
+    const deadline = systemClock.now() + 5_000;
+    await Promise.all([this.sets.close(deadline), this.catalogs.close(deadline)]);
     await this.#consul.close();
   }
 }

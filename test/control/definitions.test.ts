@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { documentFrom } from '../../src/config/document.ts';
+import { defineResources } from '../../src/control/definitions.ts';
+import { staticChanges } from '../../src/control/static-settings.ts';
+
+const nodes = { '127.0.0.1:8001': 2 };
+
+describe('defineResources', () => {
+  it('resolves what a route, its service and their upstreams say', () => {
+    const { routes, upstreams } = defineResources(
+      documentFrom({
+        upstreams: [{ id: 'named', nodes, timeout: { connect: 1, send: 2, read: 3 } }],
+        services: [
+          { id: 'inline', hosts: ['a.example'], upstream: { nodes } },
+          { id: 'by-id', upstream_id: 'named', enable_websocket: false },
+        ],
+        routes: [
+          { id: 'own', uri: '/own', upstream: { nodes } },
+          { id: 'named', uri: '/named', upstream_id: 'named', timeout: { read: 9 } },
+          { id: 'inherits', uri: '/inherits', service_id: 'inline' },
+          { id: 'overrides', uri: '/overrides', host: 'B.example', service_id: 'by-id' },
+          { id: 'off', uri: '/off', status: 0, upstream_id: 'named' },
+        ],
+      }),
+    );
+    assert.deepEqual(
+      routes.map(({ id, upstreamId, hosts, websocket }) => [id, upstreamId, hosts.join(), websocket]),
+      [
+        ['own', 'route:own', '', true],
+        ['named', 'named', '', true],
+        ['inherits', 'service:inline', 'a.example', true],
+        ['overrides', 'named', 'b.example', false],
+      ],
+    );
+    assert.deepEqual(routes[1]?.timeouts, { connect: 1000, send: 2000, read: 9000 });
+    assert.deepEqual([...upstreams.keys()].sort(), ['named', 'route:own', 'service:inline']);
+    assert.deepEqual(upstreams.get('named')?.source, {
+      kind: 'static',
+      nodes: [{ host: '127.0.0.1', port: 8001, weight: 2, priority: 0, metadata: {}, tags: [] }],
+    });
+  });
+
+  it('asks a registry with the filters of its source, which the upstream may override', () => {
+    const { upstreams } = defineResources(
+      documentFrom({
+        discovery: { consul: { tag: 'live' } },
+        upstreams: [
+          { id: 'plain', service_name: 'web', discovery_type: 'consul' },
+          { id: 'own', service_name: 'web', discovery_type: 'consul', discovery_args: { tag: 'canary' } },
+        ],
+      }),
+    );
+    const args = ['plain', 'own'].map((id) => {
+      const source = upstreams.get(id)?.source;
+      return source?.kind === 'service' ? source.query.args : null;
+    });
+    assert.deepEqual(args, [{ tag: 'live' }, { tag: 'canary' }]);
+  });
+
+  it('turns checks into milliseconds, with the port apart', () => {
+    const checks = { active: { type: 'tcp' as const, port: 9, healthy: { interval: 0.5 } } };
+    const definition = defineResources(documentFrom({ upstreams: [{ id: 'u', nodes, checks }] })).upstreams.get('u');
+    assert.equal(definition?.checkPort, 9);
+    assert.equal(definition?.checks?.healthy.intervalMs, 500);
+    assert.equal(definition?.checks?.unhealthy.tcpFailures, 2);
+  });
+});
+
+describe('staticChanges', () => {
+  it('names the keys that are read at the start only', () => {
+    const before = documentFrom({ listen: ['127.0.0.1:1'], routes: [] });
+    const after = documentFrom({
+      listen: ['127.0.0.1:2'],
+      workers: 3,
+      routes: [{ id: 'r', uri: '/', upstream: { nodes } }],
+    });
+    assert.deepEqual(staticChanges(before, after).sort(), ['listen', 'workers']);
+    assert.deepEqual(staticChanges(before, before), []);
+  });
+});

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { NodeSlots } from '../../src/control/node-slots.ts';
+import { type CompiledRoute, type CompiledUpstream, Publisher } from '../../src/control/publisher.ts';
+import { Statistics } from '../../src/control/statistics.ts';
+import { silentLog } from '../../src/core/log.ts';
+import { Health } from '../../src/upstream/node-table.ts';
+import type { PlanPatch } from '../../src/upstream/plan.ts';
+
+const WORKERS = [0, 1];
+
+function upstream(id: string, ports: readonly number[], type = 'roundrobin'): CompiledUpstream {
+  return {
+    id,
+    type,
+    timeouts: { connect: 1, send: 1, read: 1 },
+    retries: null,
+    retryTimeout: 0,
+    passHost: 'pass',
+    upstreamHost: null,
+    keepalive: { size: 1, idleTimeout: 1, requests: 1 },
+    nodes: ports.map((port) => ({ host: '10.0.0.1', port, weight: 1, priority: 0, metadata: {}, tags: [] })),
+  };
+}
+
+function route(id: string, upstreamId: string): CompiledRoute {
+  return {
+    id,
+    uris: [`/${id}`],
+    hosts: [],
+    methods: [],
+    priority: 0,
+    remoteAddrs: [],
+    upstreamId,
+    timeouts: null,
+    websocket: true,
+    stripPrefix: null,
+  };
+}
+
+function setUp() {
+  const statistics = new Statistics(WORKERS.length, 0);
+  const nodeSlots = new NodeSlots(statistics.table, statistics.nodes);
+  const patches: PlanPatch[] = [];
+  const publisher = new Publisher({
+    nodeSlots,
+    routeCounters: statistics.routes,
+    log: silentLog,
+    publish: (patch) => void patches.push(patch),
+    workers: () => WORKERS,
+  });
+  const set = (...upstreams: CompiledUpstream[]) =>
+    publisher.update(new Map(upstreams.map((item) => [item.id, item])), null, null);
+  const slotOf = (id: string, port: number) =>
+    publisher.upstreams.get(id)?.nodes.find(({ node }) => node.port === port)?.slot;
+  return { statistics, nodeSlots, publisher, patches, set, slotOf };
+}
+
+describe('Publisher', () => {
+  it('sends only what changed, and nothing when nothing did', () => {
+    const { publisher, patches, set } = setUp();
+    assert.equal(set(upstream('a', [1, 2]), upstream('b', [3])), true);
+    assert.equal(publisher.update(new Map(), [route('r', 'a')], []), true);
+    assert.equal(set(upstream('a', [1, 2]), upstream('b', [3, 4])), true);
+    assert.equal(set(upstream('a', [1, 2]), upstream('b', [3, 4])), false);
+    assert.equal(publisher.update(new Map(), [route('r', 'a')], []), false);
+    assert.deepEqual(
+      patches.map(({ version, upstreams, routes }) => [version, upstreams.map(({ id }) => id), routes?.length ?? null]),
+      [
+        [2, ['a', 'b'], null],
+        [3, [], 1],
+        [4, ['b'], null],
+      ],
+    );
+  });
+
+  it('gives a new worker the whole plan', () => {
+    const { publisher, set } = setUp();
+    set(upstream('a', [1]), upstream('b', [2]));
+    publisher.update(new Map([['a', null]]), [route('r', 'b')], []);
+    const whole = publisher.whole();
+    assert.deepEqual(
+      [whole.version, whole.upstreams.map(({ id }) => id), whole.routes?.map(({ id }) => id)],
+      [3, ['b'], ['r']],
+    );
+  });
+
+  it('keeps the rows of what stays, over changes of settings and membership', () => {
+    const { publisher, statistics, set, slotOf } = setUp();
+    set(upstream('a', [1, 2]));
+    publisher.update(new Map(), [route('r', 'a'), route('s', 'a')], []);
+    const slot = slotOf('a', 2)!;
+    statistics.table.setHealth(slot, Health.unhealthy);
+    const row = publisher.routes.find(({ id }) => id === 's')?.slot;
+    set(upstream('a', [2, 3], 'least_conn'));
+    publisher.update(new Map(), [route('s', 'a')], []);
+    assert.equal(slotOf('a', 2), slot);
+    assert.equal(statistics.table.health(slot), Health.unhealthy);
+    assert.equal(publisher.routes[0]?.slot, row);
+  });
+
+  it('gives a slot to another node only when every worker has let go of it', () => {
+    const { nodeSlots, statistics, set, slotOf, publisher } = setUp();
+    set(upstream('a', [1]));
+    const slot = slotOf('a', 1)!;
+    statistics.table.setHealth(slot, Health.healthy);
+    set(upstream('a', [2]));
+    const leftWith = publisher.version;
+    nodeSlots.released(0, leftWith, [slot]);
+    set(upstream('a', [2, 3]));
+    assert.notEqual(slotOf('a', 3), slot);
+    nodeSlots.released(1, leftWith, [slot]);
+    set(upstream('a', [2, 3, 4]));
+    assert.equal(slotOf('a', 4), slot);
+    assert.equal(statistics.table.health(slot), Health.unknown, 'the new node starts blank');
+  });
+
+  it('lets a node that comes back find its numbers, and does not believe releases from before', () => {
+    const { nodeSlots, statistics, set, slotOf, publisher } = setUp();
+    set(upstream('a', [1, 2]));
+    const slot = slotOf('a', 1)!;
+    statistics.table.setHealth(slot, Health.unhealthy);
+    set(upstream('a', [2]));
+    const firstLeaving = publisher.version;
+    set(upstream('a', [1, 2]));
+    assert.equal(slotOf('a', 1), slot);
+    assert.equal(statistics.table.health(slot), Health.unhealthy);
+    set(upstream('a', [2]));
+    for (const worker of WORKERS) nodeSlots.released(worker, firstLeaving, [slot]);
+    set(upstream('a', [2, 9]));
+    assert.notEqual(slotOf('a', 9), slot, 'the releases were of an earlier leaving');
+  });
+
+  it('counts a worker that died as one that has let go', () => {
+    const { nodeSlots, set, slotOf, publisher } = setUp();
+    set(upstream('a', [1]));
+    const slot = slotOf('a', 1)!;
+    set(upstream('a', [2]));
+    nodeSlots.released(0, publisher.version, [slot]);
+    nodeSlots.workerGone(1);
+    set(upstream('a', [2, 3]));
+    assert.equal(slotOf('a', 3), slot);
+  });
+});

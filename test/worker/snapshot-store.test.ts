@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import { createBalancers } from '../../src/balancers/registry.ts';
+import { Outcome } from '../../src/balancers/types.ts';
+import { seededRandom } from '../../src/core/random.ts';
+import { CounterBlock } from '../../src/telemetry/counter-table.ts';
+import { allocateAllCounters } from '../../src/telemetry/counters.ts';
+import { allocateNodeTable, NodeTable } from '../../src/upstream/node-table.ts';
+import type { PlannedUpstream, PlanPatch } from '../../src/upstream/plan.ts';
+import { NodeDirectory } from '../../src/worker/node-directory.ts';
+import { SnapshotStore } from '../../src/worker/snapshot-store.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+
+function upstream(id: string, slots: readonly number[], weight = 1): PlannedUpstream {
+  return {
+    id,
+    slot: 0,
+    type: 'roundrobin',
+    timeouts: { connect: 1, send: 1, read: 1 },
+    retries: null,
+    retryTimeout: 0,
+    passHost: 'pass',
+    upstreamHost: null,
+    keepalive: { size: 1, idleTimeout: 1, requests: 1 },
+    nodes: slots.map((slot) => ({
+      slot,
+      node: { host: '10.0.0.1', port: 8000 + slot, weight, priority: 0, metadata: {}, tags: [] },
+    })),
+  };
+}
+
+function patch(
+  version: number,
+  upstreams: readonly PlannedUpstream[],
+  removedUpstreams: readonly string[] = [],
+): PlanPatch {
+  return { version, upstreams, removedUpstreams, routes: null, streamRoutes: null };
+}
+
+describe('SnapshotStore and NodeDirectory', () => {
+  let directory: NodeDirectory;
+  let store: SnapshotStore;
+
+  const handlesOf = (id: string) => store.current.upstreams.get(id)?.handles ?? [];
+  const released = () => [...directory.releaseUnused(store.oldestInUse)].map(([version, slots]) => [version, ...slots]);
+
+  beforeEach(() => {
+    const clock = new FakeClock();
+    const table = new NodeTable(allocateNodeTable(1, clock.now()), 0);
+    directory = new NodeDirectory(table, new CounterBlock(allocateAllCounters(1, 1024).nodes, 0));
+    store = new SnapshotStore(directory, table, createBalancers(seededRandom(1)), clock);
+  });
+
+  it('shares what a patch does not name', () => {
+    store.apply(patch(1, [upstream('a', [0, 1]), upstream('b', [2])]));
+    const before = store.current;
+    store.apply(patch(2, [upstream('a', [0])]));
+    assert.notEqual(store.current, before);
+    assert.equal(store.current.upstreams.get('b'), before.upstreams.get('b'));
+    assert.equal(before.upstreams.get('a')?.handles.length, 2, 'the replaced snapshot is as it was');
+  });
+
+  it('keeps the handle of a node, with its newest description', () => {
+    store.apply(patch(1, [upstream('a', [0])]));
+    const handle = handlesOf('a')[0];
+    store.apply(patch(2, [upstream('a', [0, 1], 7)]));
+    assert.equal(handlesOf('a')[0], handle);
+    assert.equal(handle?.weight, 7);
+  });
+
+  it('releases a slot at once when nothing uses it', () => {
+    store.apply(patch(1, [upstream('a', [0, 1])]));
+    store.apply(patch(2, [upstream('a', [1])]));
+    assert.deepEqual(released(), [[2, 0]]);
+    assert.equal(directory.hasLeaving, false);
+  });
+
+  it('holds a slot while a request routes by a snapshot that has it', () => {
+    store.apply(patch(1, [upstream('a', [0])]));
+    const used = store.current;
+    used.users += 1;
+    store.apply(patch(2, [], ['a']));
+    assert.deepEqual(released(), []);
+    store.release(used);
+    assert.deepEqual(released(), [[2, 0]]);
+  });
+
+  it('holds a slot while something is under way on it', () => {
+    store.apply(patch(1, [upstream('a', [0])]));
+    const handle = handlesOf('a')[0]!;
+    handle.begin();
+    store.apply(patch(2, [], ['a']));
+    assert.deepEqual(released(), []);
+    handle.end(Outcome.success, 10);
+    assert.deepEqual(released(), [[2, 0]]);
+  });
+
+  it('gives a slot that was released a new handle for its next node', () => {
+    store.apply(patch(1, [upstream('a', [0])]));
+    const handle = handlesOf('a')[0];
+    store.apply(patch(2, [], ['a']));
+    released();
+    store.apply(patch(3, [upstream('b', [0])]));
+    assert.notEqual(handlesOf('b')[0], handle);
+  });
+
+  it('forgets that a node was leaving when it comes back', () => {
+    store.apply(patch(1, [upstream('a', [0])]));
+    const handle = handlesOf('a')[0];
+    store.apply(patch(2, [upstream('a', [])]));
+    store.apply(patch(3, [upstream('a', [0])]));
+    assert.deepEqual(released(), []);
+    assert.equal(handlesOf('a')[0], handle);
+  });
+
+  it('knows the oldest snapshot in use', () => {
+    store.apply(patch(1, []));
+    const first = store.current;
+    first.users += 2;
+    store.apply(patch(2, []));
+    store.apply(patch(3, []));
+    assert.equal(store.oldestInUse, 1);
+    store.release(first);
+    assert.equal(store.oldestInUse, 1);
+    store.release(first);
+    assert.equal(store.oldestInUse, 3);
+  });
+});
