@@ -70,7 +70,7 @@ export class AdminServer implements Closable {
     const done = app.close().finally(() => closed.abort());
     for (const socket of this.#fresh) socket.destroy();
     await sleep(this.#clock, Math.max(0, deadline - this.#clock.now()), closed.signal);
-    app.server.closeAllConnections();
+
     await done;
   }
 

@@ -8,7 +8,7 @@ import { createEventLog } from '../telemetry/event-log.ts';
 import { LineOutput } from '../telemetry/line-output.ts';
 import { renderDemoScreen } from './demo-screen.ts';
 import { DemoServices } from './demo-services.ts';
-import { untilStopped } from './signals.ts';
+import { Signals, untilStopped } from './signals.ts';
 import { version } from './version.ts';
 
 /** The port that the documentation names, or any free one when something listens there. */
@@ -23,6 +23,7 @@ async function localAddress(port: number): Promise<string> {
 
 /** A registry, three services and a gateway, all on loopback. Resolves with the exit code when a signal ends it. */
 export async function demo(): Promise<number> {
+  const signals = new Signals();
   const clock = systemClock;
   const output = new LineOutput(clock);
   const log = createEventLog('info', output);
@@ -41,8 +42,9 @@ export async function demo(): Promise<number> {
     const instances = await services.start();
     const registry = parseAddress(new URL(registryUrl ?? '').host) as Address;
     output.write(renderDemoScreen({ http: http[0]!, admin, registry, instances }));
-    return await untilStopped(gateway, null, { delay: 0, drain: document.shutdown.drain * 1000 }, clock, log);
+    return await untilStopped(signals, gateway, null, { delay: 0, drain: document.shutdown.drain * 1000 }, clock, log);
   } finally {
+    signals.release();
     await services.close(clock.now() + 500);
     await gateway.close(clock.now());
     await output.close(clock.now() + 500);

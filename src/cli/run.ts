@@ -1,5 +1,5 @@
 import { Gateway } from '../control/gateway.ts';
-import { loadConfiguration, Reloader } from '../control/reloader.ts';
+import { Reloader } from '../control/reloader.ts';
 import { formatAddress } from '../core/address.ts';
 import { systemClock } from '../core/clock.ts';
 import { systemRandom } from '../core/random.ts';
@@ -7,19 +7,21 @@ import { createEventLog } from '../telemetry/event-log.ts';
 import { LineOutput } from '../telemetry/line-output.ts';
 import type { RunOptions } from './arguments.ts';
 import { withFlags } from './flags.ts';
-import { untilStopped } from './signals.ts';
+import { Signals, untilStopped } from './signals.ts';
 import { stateDirectory } from './state-directory.ts';
 import { version } from './version.ts';
 
 /** Runs the gateway until a signal ends it. Resolves with the exit code. */
 export async function run(options: RunOptions): Promise<number> {
+  const signals = new Signals();
   const clock = systemClock;
   const output = new LineOutput(clock);
   const environment = process.env;
   const complete = (document: Parameters<typeof withFlags>[0]) => withFlags(document, options, environment);
   const early = createEventLog('info', output);
-  const reading = options.file === undefined ? null : { file: options.file, environment, clock, log: early, complete };
-  const document = reading ? await loadConfiguration(reading) : complete(null);
+  const { file } = options;
+  const reloader = file === undefined ? null : new Reloader({ file, environment, clock, log: early, complete });
+  const document = reloader ? await reloader.load() : complete(null);
   const log = createEventLog(document.log.level, output);
   const gateway = await Gateway.start({
     document,
@@ -39,9 +41,9 @@ export async function run(options: RunOptions): Promise<number> {
     tcp,
     admin,
   });
-  const reloader = reading ? new Reloader({ ...reading, log }, gateway) : null;
+  reloader?.serve(gateway);
   const times = { delay: document.shutdown.delay * 1000, drain: document.shutdown.drain * 1000 };
-  const code = await untilStopped(gateway, reloader, times, clock, log);
+  const code = await untilStopped(signals, gateway, reloader, times, clock, log);
   await output.close(clock.now() + 1000);
   return code;
 }

@@ -29,7 +29,9 @@ function wanted(shape: Shape): string {
 
 /** What a value is, to follow "is". A secret is not shown. */
 function shown(shape: Shape, value: unknown): string {
-  switch (kindOf(value)) {
+  const kind = kindOf(value);
+  if (shape.secret && (kind === 'string' || kind === 'number')) return 'something else';
+  switch (kind) {
     case 'null':
       return 'empty';
     case 'object':
@@ -37,7 +39,7 @@ function shown(shape: Shape, value: unknown): string {
     case 'array':
       return 'a list';
     case 'string':
-      return shape.secret ? 'something else' : quote(value as string);
+      return quote(value as string);
     case 'number':
       return `the number ${value}`;
     default:

@@ -17,30 +17,39 @@ export interface ReloaderParts {
   readonly complete: (document: Document) => Document;
 }
 
-/** Reads a configuration file for the start. Throws a HeadgateError with a line per problem. */
-export async function loadConfiguration(parts: Omit<ReloaderParts, 'clock'>): Promise<Document> {
-  const { file, environment, log, complete } = parts;
-  const result = await loadFile(file, environment);
-  if (!result.ok) {
-    const lines = result.problems.map((problem) => formatProblem(problem)).join('\n');
-    throw new HeadgateError(`the configuration has errors\n${lines}`, { code: 'BAD_CONFIG', source: 'self' });
-  }
-  for (const warning of result.warnings) log.warn('config.warning', formatProblem(warning));
-  return complete(result.document);
-}
-
-/** Applies the configuration file again when it changes, or when told to. A bad one changes nothing. */
+/**
+ * The configuration file: read once for the start, and applied again when it changes or when told to. It is watched from
+ * before the first reading, so that no edit is lost in between. A bad file changes nothing.
+ */
 export class Reloader implements Closable {
   readonly #parts: ReloaderParts;
-  readonly #gateway: Gateway;
   readonly #watch: Closable;
+  #gateway: Gateway | null = null;
+  #changedEarly = false;
   #running: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(parts: ReloaderParts, gateway: Gateway) {
+  constructor(parts: ReloaderParts) {
     this.#parts = parts;
-    this.#gateway = gateway;
     this.#watch = watchFile(parts.file, parts.clock, () => void this.reload());
+  }
+
+  /** Throws a HeadgateError with a line per problem. */
+  async load(): Promise<Document> {
+    const { file, environment, log, complete } = this.#parts;
+    const result = await loadFile(file, environment);
+    if (!result.ok) {
+      const lines = result.problems.map((problem) => formatProblem(problem)).join('\n');
+      throw new HeadgateError(`the configuration has errors\n${lines}`, { code: 'BAD_CONFIG', source: 'self' });
+    }
+    for (const warning of result.warnings) log.warn('config.warning', formatProblem(warning));
+    return complete(result.document);
+  }
+
+  /** From now on changes are applied to this gateway; one that came before is applied now. */
+  serve(gateway: Gateway): void {
+    this.#gateway = gateway;
+    if (this.#changedEarly) void this.reload();
   }
 
   /** One reload at a time; resolves when this one is applied or refused. */
@@ -56,14 +65,18 @@ export class Reloader implements Closable {
 
   async #reload(): Promise<void> {
     if (this.#closed) return;
+    const gateway = this.#gateway;
+    if (!gateway) {
+      this.#changedEarly = true;
+      return;
+    }
     const { log, file } = this.#parts;
     try {
-      const document = await loadConfiguration(this.#parts);
-      this.#gateway.reload(document);
-      this.#gateway.reloads.succeeded();
+      gateway.reload(await this.load());
+      gateway.reloads.succeeded();
       log.info('config.reloaded', `${file} is applied`, { file });
     } catch (error) {
-      this.#gateway.reloads.failed();
+      gateway.reloads.failed();
       const text = error instanceof HeadgateError ? error.message : reasonOf(error);
       log.error('config.refused', `${file} is refused, the configuration in force stays: ${text}`, { file });
     }

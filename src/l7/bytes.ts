@@ -77,3 +77,7 @@ export function isWord(buffer: Uint8Array, start: number, end: number, word: str
   }
   return true;
 }
+
+export function isBlank(byte: number): boolean {
+  return byte === Byte.space || byte === Byte.tab;
+}

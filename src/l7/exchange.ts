@@ -324,7 +324,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
 
   /** Sets the two timers by what is waited for now. */
   #watch(connection: UpstreamConnection): void {
-    if (this.#phase === 'connect') return;
+    if (this.#phase === 'connect') return this.#client.awaitClient(0);
     const nodeIsSlow = connection.socket.writableNeedDrain;
     const clientIsSlow = this.#client.socket.writableNeedDrain;
     const wantsBody = !this.#body.complete;

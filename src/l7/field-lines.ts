@@ -1,4 +1,4 @@
-import { Byte, NAME, NameKind, VALUE } from './bytes.ts';
+import { Byte, isBlank, NAME, NameKind, VALUE } from './bytes.ts';
 import type { FieldNames } from './field-names.ts';
 import type { Rejection } from './head.ts';
 import { Refused } from './refusals.ts';
@@ -64,8 +64,4 @@ export function lineEnd(buffer: Buffer, i: number, limit: number, otherwise: Rej
     field.rejection = buffer[i] === Byte.lf ? Refused.lineEnd : otherwise;
   }
   return Line.refused;
-}
-
-export function isBlank(byte: number): boolean {
-  return byte === Byte.space || byte === Byte.tab;
 }

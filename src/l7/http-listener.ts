@@ -114,20 +114,13 @@ export class HttpListener implements Listener, ConnectionOwner {
 
   async #close(deadline: number): Promise<void> {
     this.drain();
-    if (this.#connections.size > 0) await this.#untilEmpty(deadline);
-    for (const connection of this.#connections) connection.destroy();
-    this.pool.close();
-  }
-
-  #untilEmpty(deadline: number): Promise<void> {
     const { clock } = this.plane;
-    return new Promise((resolve) => {
-      const timer = clock.after(Math.max(0, deadline - clock.now()), resolve);
-      this.#whenEmpty = () => {
-        timer.cancel();
-        resolve();
-      };
+    const timer = clock.after(Math.max(0, deadline - clock.now()), () => {
+      for (const connection of this.#connections) connection.destroy();
     });
+    if (this.#connections.size > 0) await new Promise<void>((resolve) => (this.#whenEmpty = resolve));
+    timer.cancel();
+    this.pool.close();
   }
 
   #accept(socket: Socket): void {

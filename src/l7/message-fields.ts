@@ -4,6 +4,8 @@ import { FieldCursor } from './field-lines.ts';
 import type { Rejection } from './head.ts';
 import { Refused } from './refusals.ts';
 
+const MAX_OPTIONS = 64;
+
 /**
  * What is gathered from the fields of one message, request or response, while its lines are read: framing, connection
  * options, and which stretches of the head are passed on. One object serves every message of a thread, because a head
@@ -21,6 +23,8 @@ export class MessageFields {
   hasTrailer = false;
   /** Value of Upgrade in lower case; the lists of several lines joined. */
   upgradeTo = '';
+  /** Members of all Connection lines so far, but for the two usual ones. */
+  #options = 0;
   /** Names of fields to remove that may have been passed already; null as long as there are none. */
   #removed: Set<string> | null = null;
   /** Stretches that stay, as pairs of start and end. */
@@ -36,6 +40,7 @@ export class MessageFields {
     this.upgrade = false;
     this.hasTrailer = false;
     this.upgradeTo = '';
+    this.#options = 0;
     this.#removed = null;
     this.#keptLength = 0;
     this.#from = fieldsStart;
@@ -103,7 +108,7 @@ export class MessageFields {
   }
 
   #takeOptions(options: string[] | null): Rejection | null {
-    if (options === null) return Refused.connection;
+    if (options === null || (this.#options += options.length) > MAX_OPTIONS) return Refused.connection;
     for (const option of options) {
       if (option === 'close') this.close = true;
       else if (option === 'keep-alive') this.keepAlive = true;

@@ -84,7 +84,7 @@ export class CheckRunner implements Closable {
   /** A sign of life of a TTL check. False when the check is of another kind. */
   heartbeat(check: Check, status: CheckStatus, output: string): boolean {
     if (!this.touch(check)) return false;
-    this.#store.setStatus(check.definition.id, status, output.slice(0, OUTPUT_LENGTH));
+    this.#record(check, status, output.slice(0, OUTPUT_LENGTH));
     return true;
   }
 

@@ -3,6 +3,8 @@ import type { Answer } from './http-api.ts';
 import { RequestError } from './request-error.ts';
 
 const BODY_LIMIT = 1_048_576;
+/** A body above the limit is read on up to here, since a client that is still sending would not see the answer. */
+const DISCARD_LIMIT = 16 * BODY_LIMIT;
 
 /** Reads a JSON body of at most 1 MiB whatever its Content-Type, as Consul does; undefined when there is none. */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
@@ -10,9 +12,10 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > BODY_LIMIT) throw new RequestError(413, 'the body is larger than 1 MiB');
-    chunks.push(chunk);
+    if (size > DISCARD_LIMIT) break;
+    if (size <= BODY_LIMIT) chunks.push(chunk);
   }
+  if (size > BODY_LIMIT) throw new RequestError(413, 'the body is larger than 1 MiB');
   if (size === 0) return undefined;
   try {
     return JSON.parse(Buffer.concat(chunks).toString('utf8'));

@@ -10,6 +10,8 @@ const GATHER_MS = 100;
 const BATCH = 64 * 1024;
 /** Pause after a failed write, in milliseconds. */
 const RETRY_MS = 1000;
+/** Time for a write to end that was given up, so that its lines are counted, in milliseconds. */
+const GIVE_UP_MS = 100;
 /** A reader that is too slow is reported this often, in milliseconds. */
 const OVERFLOW_REPORT_MS = 60_000;
 
@@ -166,8 +168,7 @@ export class LineWriter implements Closable {
     this.#text = '';
     this.#lines = 0;
     this.#sink.abort();
-    // A write that only waited for its reader ends with that, and its lines are counted.
-    await Promise.race([rest, new Promise((resolve) => setImmediate(resolve))]);
+    await sleep(this.#clock, GIVE_UP_MS, done.signal);
     // A write that the system does not answer keeps its descriptor; nobody waits for it.
     void rest.then(() => this.#sink.close()).catch(() => {});
   }

@@ -173,6 +173,23 @@ test('a change that the system does not report is found all the same', async (co
   await watch.close(0);
 });
 
+test('the directory that a link leads into is watched too', async (context) => {
+  const directory = mkdtempSync(join(tmpdir(), 'headgate-watch-'));
+  context.after(() => rmSync(directory, { recursive: true }));
+  mkdirSync(join(directory, 'real'));
+  mkdirSync(join(directory, 'seen'));
+  const real = plainFile(join(directory, 'real'));
+  symlinkSync('../real/headgate.yaml', join(directory, 'seen/headgate.yaml'));
+  const clock = new FakeClock();
+  let changes = 0;
+  const watch = watchFile(join(directory, 'seen/headgate.yaml'), clock, () => (changes += 1));
+  writeFileSync(real, 'second');
+  await reported(clock, 2);
+  clock.advance(100);
+  assert.equal(changes, 1);
+  await watch.close(0);
+});
+
 test('after it is closed a watch is silent and holds no timer', async (context) => {
   const directory = mkdtempSync(join(tmpdir(), 'headgate-watch-'));
   context.after(() => rmSync(directory, { recursive: true }));

@@ -60,15 +60,16 @@ test('an alias into itself is refused', () => {
 
 test('an alias means the anchor before it, whatever other aliases were read', () => {
   const text = [
-    'upstreams:',
-    '  - &u {id: 1, nodes: &n {"a:1": 1}}',
-    '  - {id: 2, nodes: &n {"b:2": 2}}',
     'routes:',
-    '  - {id: 1, uri: /, upstream: {nodes: *n}}',
+    '  - {id: 1, uri: /, upstream: &u {nodes: &n {"a:1": 1}}}',
+    '  - {id: 2, uri: /, upstream: {nodes: &n {"b:2": 2}}}',
+    '  - {id: 3, uri: /, upstream: *u}',
+    '  - {id: 4, uri: /, upstream: {nodes: *n}}',
   ].join('\n');
   const result = loadText(text, 'c.yaml', {});
   assert.ok(result.ok);
-  assert.equal(result.document.routes[0]?.upstream?.nodes?.[0]?.host, 'b');
+  const hosts = result.document.routes.map((route) => route.upstream?.nodes?.[0]?.host);
+  assert.deepEqual(hosts, ['a', 'b', 'a', 'b']);
 });
 
 test('many mistakes are found in little time', () => {

@@ -29,6 +29,12 @@ const CASES: readonly (readonly [string, string, ...string[]])[] = [
   ],
   ['unknown key near nothing', 'admin: {colour: red}', 'c.yaml:1:9: admin.colour: unknown key (known here: address)'],
   ['unknown key that needs quotes', 'admin: {"a b": 1}', 'c.yaml:1:9: admin["a b"]: unknown key (known here: address)'],
+  [
+    'keys that are only misspelt, not missing',
+    'routes:\n  - id: 1\n    uir: /a\n    upstreem: {nodes: {}}',
+    'c.yaml:3:5: routes[0].uir: unknown key (did you mean "uri"?)',
+    'c.yaml:4:5: routes[0].upstreem: unknown key (did you mean "upstream"?)',
+  ],
   ['missing key', `routes:\n  - uri: /\n    ${UP}`, 'c.yaml:2:5: routes[0].id: is missing'],
   [
     'missing key in a node',
@@ -121,8 +127,8 @@ const CASES: readonly (readonly [string, string, ...string[]])[] = [
   ],
   [
     'a secret is not shown',
-    'discovery: {consul: {token: [s3cret]}}',
-    'c.yaml:1:29: discovery.consul.token: must be text, is a list',
+    'discovery: {consul: {token: 12345}}',
+    'c.yaml:1:29: discovery.consul.token: must be text, is something else (put it in quotes)',
   ],
   [
     'header that would split',

@@ -272,6 +272,12 @@ const HOPS: RequestRow[] = [
   ['empty Connection', get('Connection:'), { keepAlive: true, fields: '' }],
   ['empty members', get('Connection: , close,'), { keepAlive: false }],
   ['Connection that is no list of tokens', get('Connection: a b'), '400 connection'],
+  ['Connection with a no-break space', get('Connection: close\xa0'), '400 connection'],
+  ['Connection with a gap', get(`Connection: a${' '.repeat(8000)}b`), '400 connection'],
+  ['Connection with a long blank', get(`Connection: a ,${' '.repeat(8000)}, close`), { keepAlive: false }],
+  ['Connection of 64 members', get(`Connection: ${'a,'.repeat(63)}close`), { keepAlive: false }],
+  ['Connection of 65 members', get(`Connection: ${'a,'.repeat(64)}close`), '400 connection'],
+  ['Connection of 80 members in two lines', get(...Array(2).fill(`Connection: a${',a'.repeat(39)}`)), '400 connection'],
   ['Connection in quotes', get('Connection: "close"'), '400 connection'],
   ...[
     ...['host', 'content-length', 'transfer-encoding', 'authorization', 'cookie', 'forwarded', 'X-Forwarded-Host'],

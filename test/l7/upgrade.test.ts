@@ -31,7 +31,8 @@ describe('WebSocket upgrade', () => {
     server.on('connection', (socket) =>
       socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary })),
     );
-    const { port, plane } = await startProxy(t, [], { route: { websocket: true } });
+    const { client, port, plane } = await startProxy(t, [], { route: { websocket: true } });
+    client.close();
     plane.setNodes([{ host: '127.0.0.1', port: (server.address() as { port: number }).port }]);
     const socket = new WebSocket(`ws://127.0.0.1:${port}/chat`);
     await once(socket, 'open');

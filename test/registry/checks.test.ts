@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import type { Timer } from '../../src/core/clock.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { FakeClock, settle } from '../support/fake-clock.ts';
 import { RegistryHarness } from './harness.ts';
 
 /** A real HTTP server. Resolves with its port. */
@@ -114,15 +114,12 @@ test('an HTTP check asks the URL as it was told to and follows the status of the
 test('an HTTP check that gets no answer is critical after its timeout', async (t) => {
   const clock = new FakeClock();
   const registry = await RegistryHarness.start(t, clock);
-  let reached = () => {};
-  const arrived = new Promise<void>((resolve) => {
-    reached = resolve;
-  });
-  const port = await serve(t, () => reached());
+  const arrived = Promise.withResolvers<void>();
+  const port = await serve(t, () => arrived.resolve());
   const check = { HTTP: `http://127.0.0.1:${port}/`, Interval: '10s', Timeout: '2s', Status: 'passing' };
   await registry.register({ Name: 'a', Check: check });
   clock.advance(100);
-  await arrived;
+  await arrived.promise;
   assert.equal(await registry.statusOf('service:a'), 'passing');
   clock.advance(2_000);
   await registry.until('a', 'service:a', 'critical');
@@ -176,6 +173,21 @@ test('with FailuresBeforeCritical a check turns critical at that failure in a ro
     seen.push(await registry.statusOf('service:a'));
   }
   assert.deepEqual(seen, ['passing', 'passing', 'passing', 'passing', 'passing', 'passing', 'critical']);
+});
+
+test('a question under way when its service leaves is dropped', async (t) => {
+  const clock = new FakeClock();
+  const registry = await RegistryHarness.start(t, clock);
+  const asked = Promise.withResolvers<IncomingMessage>();
+  const port = await serve(t, (request) => asked.resolve(request));
+  await registry.register({ Name: 'a', Check: { HTTP: `http://127.0.0.1:${port}/`, Interval: '10s' } });
+  clock.advance(100);
+  const request = await asked.promise;
+  const closed = once(request.socket, 'close');
+  await registry.put('/v1/agent/service/deregister/a');
+  await closed;
+  await settle();
+  assert.equal(clock.pending, 0);
 });
 
 test('a check whose service leaves is asked no more', async (t) => {

@@ -1,9 +1,9 @@
 import type { TestContext } from 'node:test';
 import { type Address, formatAddress } from '../../src/core/address.ts';
 import type { Clock } from '../../src/core/clock.ts';
-import { silentLog } from '../../src/core/log.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { EmbeddedRegistry } from '../../src/registry/server.ts';
+import { RecordingLog } from '../support/recording-log.ts';
 
 export interface Reply {
   readonly status: number;
@@ -17,12 +17,13 @@ export interface Reply {
 export class RegistryHarness {
   readonly registry: EmbeddedRegistry;
   readonly clock: Clock;
+  readonly log = new RecordingLog();
   address: Address = { host: '127.0.0.1', port: 0 };
 
   constructor(clock: Clock, stateFile: string | null = null) {
     this.clock = clock;
-    const { address } = this;
-    this.registry = new EmbeddedRegistry({ address, clock, random: seededRandom(1), log: silentLog, stateFile });
+    const { address, log } = this;
+    this.registry = new EmbeddedRegistry({ address, clock, random: seededRandom(1), log, stateFile });
   }
 
   static async start(t: TestContext, clock: Clock, stateFile: string | null = null): Promise<RegistryHarness> {

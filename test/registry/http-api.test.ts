@@ -212,7 +212,7 @@ test('a request that cannot be served says why', async (t) => {
   const table: [string, string, unknown, number, RegExp][] = [
     ['PUT', '/v1/agent/service/register', undefined, 400, /must be a JSON object/],
     ['PUT', '/v1/agent/service/register', '{', 400, /not JSON/],
-    ['PUT', '/v1/agent/service/register', `{"Name":"${'x'.repeat(1_048_576)}"}`, 413, /larger than 1 MiB/],
+    ['PUT', '/v1/agent/service/register', `{"Name":"${'x'.repeat(6_000_000)}"}`, 413, /larger than 1 MiB/],
     ['PUT', '/v1/agent/service/register?replace-existing-checks=x', { Name: 'a' }, 400, /replace-existing-checks/],
     ['GET', '/v1/agent/service/register', undefined, 405, /use PUT/],
     ['POST', '/v1/agent/service/register', {}, 405, /use PUT/],

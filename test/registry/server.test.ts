@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { systemClock } from '../../src/core/clock.ts';
 import { HeadgateError } from '../../src/core/errors.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { EmbeddedRegistry } from '../../src/registry/server.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { FakeClock, settle } from '../support/fake-clock.ts';
 import { RegistryHarness } from './harness.ts';
 
 test('a port in use is reported with the address and a remedy, and closing afterwards is safe', async (t) => {
@@ -86,4 +88,39 @@ test('the index of a later process is above that of an earlier one', async (t) =
   clock.advance(120_000);
   const second = await RegistryHarness.start(t, clock);
   assert.ok((await second.get('/v1/catalog/services')).index > index);
+});
+
+test('a client that goes away in the middle of a body is nobody’s fault', async (t) => {
+  const registry = await RegistryHarness.start(t, new FakeClock());
+  const socket = connect(registry.address.port, registry.address.host);
+  socket.write('PUT /v1/agent/service/register HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"Name":');
+  await registry.get('/v1/status/leader');
+  socket.destroy();
+  await once(socket, 'close');
+  await registry.get('/v1/status/leader');
+  await settle();
+  assert.deepEqual(registry.log.names, ['registry.listening']);
+});
+
+test('changes that matter are events; questions and signs of life are not', async (t) => {
+  const clock = new FakeClock();
+  const registry = await RegistryHarness.start(t, clock);
+  const body = { Name: 'a', Check: { TTL: '10s', DeregisterCriticalServiceAfter: '1m' } };
+  await registry.register(body);
+  await registry.register(body);
+  await registry.put('/v1/agent/check/pass/service:a');
+  await registry.put('/v1/agent/check/pass/service:a');
+  await registry.get('/v1/health/service/a');
+  clock.advance(70_000);
+  await registry.register({ Name: 'b' });
+  await registry.put('/v1/agent/service/deregister/b');
+  assert.deepEqual(registry.log.names, [
+    'registry.listening',
+    'registry.registered',
+    'registry.check',
+    'registry.check',
+    'registry.reaped',
+    'registry.registered',
+    'registry.deregistered',
+  ]);
 });

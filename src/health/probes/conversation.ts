@@ -11,6 +11,8 @@ export interface Talk {
   heard(bytes: Buffer, elapsed: string): ProbeResult | null;
 }
 
+const ABORTED: ProbeResult = { verdict: 'neutral', detail: 'aborted' };
+
 /** When a timeout fires this late the process stood still, and the answer may have been waiting to be read. */
 const HELD_UP_MS = 250;
 
@@ -44,11 +46,16 @@ export function converse(
   signal: AbortSignal,
   talk: Talk,
 ): Promise<ProbeResult> {
+  if (signal.aborted) return Promise.resolve(ABORTED);
+  let socket: Socket;
+  try {
+    socket = connect({ host: address.host, port: address.port });
+  } catch (error) {
+    return Promise.resolve(failure(error as NodeJS.ErrnoException));
+  }
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve(ABORTED);
     const began = clock.now();
     const elapsed = () => `${Math.round(clock.now() - began)} ms`;
-    const socket = connect({ host: address.host, port: address.port });
     let connected = false;
     const finish = (result: ProbeResult | null) => {
       if (result === null) return;
@@ -74,5 +81,3 @@ export function converse(
     socket.on('close', () => finish({ verdict: 'tcp', detail: 'connection closed before the answer was complete' }));
   });
 }
-
-const ABORTED: ProbeResult = { verdict: 'neutral', detail: 'aborted' };

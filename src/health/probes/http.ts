@@ -93,9 +93,9 @@ class AnswerHead {
   #status(): number | undefined | null {
     const line = STATUS_LINE.exec(this.#text);
     if (line) return Number(line[1]);
-    const start = this.#text.slice(0, 7);
-    if (this.#text.includes('\n') || !'HTTP/1.'.startsWith(start)) return null;
-    return undefined;
+    const start = this.#text.slice(0, 9);
+    const possible = 'HTTP/1.1 '.startsWith(start) || 'HTTP/1.0 '.startsWith(start);
+    return possible && !this.#text.includes('\n') ? undefined : null;
   }
 }
 

@@ -38,7 +38,9 @@ export class RawServer implements AsyncDisposable {
 
   /** Every connection is closed: nobody keeps one. */
   async allClosed(): Promise<void> {
-    for (const socket of this.sockets) if (!socket.closed) await once(socket, 'close');
+    for (const socket of this.sockets) {
+      if (!socket.closed) await new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -21,7 +21,7 @@ describe('TCP probe', () => {
   });
 
   it('succeeds when the server closes at once', async () => {
-    await using server = await RawServer.start(hang, (socket) => socket.resetAndDestroy());
+    await using server = await RawServer.start(hang, (socket) => socket.destroy());
     const result = await createTcpProbe({ timeoutMs: 5000 }).check(server.address, signal);
     assert.equal(result.verdict, 'success');
   });
