@@ -1,5 +1,4 @@
-import type { Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { type Address, formatAddress } from '../core/address.ts';
 import { type Clock, sleep } from '../core/clock.ts';
@@ -24,7 +23,6 @@ export class AdminServer implements Closable {
   readonly #views: AdminViews;
   readonly #log: Log;
   readonly #clock: Clock;
-  readonly #fresh = new Set<Socket>();
   #app: FastifyInstance | null = null;
   #closing: Promise<void> | null = null;
 
@@ -41,10 +39,6 @@ export class AdminServer implements Closable {
     if (!isLoopback(host)) throw notLoopback(this.#address);
     const app = await createApp(this.#log);
     addRoutes(app, this.#views);
-    this.#trackFresh(app.server);
-    app.addHook('onResponse', async () => {
-      if (this.#closing) setImmediate(() => app.server.closeIdleConnections());
-    });
     this.#app = app;
     // The name may stand for two addresses; a listener has one.
     const bindTo = host.toLowerCase() === 'localhost' ? '127.0.0.1' : host;
@@ -68,19 +62,9 @@ export class AdminServer implements Closable {
     if (!app) return;
     const closed = new AbortController();
     const done = app.close().finally(() => closed.abort());
-    for (const socket of this.#fresh) socket.destroy();
     await sleep(this.#clock, Math.max(0, deadline - this.#clock.now()), closed.signal);
-
+    app.server.closeAllConnections();
     await done;
-  }
-
-  /** A connection that has sent nothing yet does not count as idle for Node, so closing would wait for it. */
-  #trackFresh(server: Server): void {
-    server.on('connection', (socket) => {
-      this.#fresh.add(socket);
-      socket.once('close', () => this.#fresh.delete(socket));
-    });
-    server.on('request', (request) => this.#fresh.delete(request.socket));
   }
 }
 

@@ -1,8 +1,6 @@
 import type { RouteClaim } from '../discovery/claims.ts';
 import type { AutoRoutes, Demand, RouteConflict } from './auto-types.ts';
 
-export type { RouteConflict } from './auto-types.ts';
-
 /**
  * Gives each claim to one service. Whoever had it in `previous` keeps it, so that a newcomer never takes traffic away;
  * among newcomers the first in the alphabet gets it. The same holds for instances of one service that want the same

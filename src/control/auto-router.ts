@@ -5,16 +5,15 @@ import type { Catalog, Catalogs } from '../discovery/catalogs.ts';
 import type { NodeSets } from '../discovery/node-sets.ts';
 import { type Discovery, type NodeSet, type ServiceQuery, sourceKey } from '../discovery/types.ts';
 import type { Assembly } from './assembly.ts';
-import type { RouteConflict } from './auto-conflicts.ts';
+import { deriveAutoRoutes, mayHaveRoutes } from './auto-routes.ts';
 import {
   type AutoRoute,
   type AutoRoutes,
   type AutoUpstream,
   type AutoWarning,
-  deriveAutoRoutes,
-  mayHaveRoutes,
   NO_AUTO_ROUTES,
-} from './auto-routes.ts';
+  type RouteConflict,
+} from './auto-types.ts';
 import { type Definitions, defineResources, sourceFilters, type UpstreamDefinition } from './definitions.ts';
 import type { CompiledRoute, CompiledStreamRoute } from './publisher.ts';
 import { parseTemplate, type RouteTemplate } from './route-template.ts';

@@ -7,9 +7,6 @@ import { assignUpstreams } from './auto-upstreams.ts';
 import { weighted } from './auto-weights.ts';
 import type { RouteTemplate } from './route-template.ts';
 
-export type { AutoRoute, AutoRoutes, AutoUpstream, AutoWarning } from './auto-types.ts';
-export { NO_AUTO_ROUTES } from './auto-types.ts';
-
 /**
  * Whether a service of a source's catalogue needs to be watched for routes. Under a template every service does, but for
  * Consul's own servers: their port is not for the outside, unless tags ask for it.

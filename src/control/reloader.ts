@@ -1,12 +1,18 @@
 import { watchFile } from '../config/file-watch.ts';
-import { loadFile } from '../config/load.ts';
+import { type LoadResult, loadFile, loadText } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
+import { readConfigFile } from '../config/read.ts';
 import type { Document } from '../config/types.ts';
-import type { Clock } from '../core/clock.ts';
+import { type Clock, sleep } from '../core/clock.ts';
 import { HeadgateError, reasonOf } from '../core/errors.ts';
+import { sameData } from '../core/json.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
 import type { Gateway } from './gateway.ts';
+
+/** A file that reads the same for this long is taken for whole. */
+const STILL_MS = 50;
+const MAX_READS = 40;
 
 export interface ReloaderParts {
   readonly file: string;
@@ -34,10 +40,13 @@ export class Reloader implements Closable {
     this.#watch = watchFile(parts.file, parts.clock, () => void this.reload());
   }
 
-  /** Throws a HeadgateError with a line per problem. */
+  /** Reads the file for the start. Throws a HeadgateError with a line per problem. */
   async load(): Promise<Document> {
-    const { file, environment, log, complete } = this.#parts;
-    const result = await loadFile(file, environment);
+    return this.#judge(await loadFile(this.#parts.file, this.#parts.environment));
+  }
+
+  #judge(result: LoadResult): Document {
+    const { log, complete } = this.#parts;
     if (!result.ok) {
       const lines = result.problems.map((problem) => formatProblem(problem)).join('\n');
       throw new HeadgateError(`the configuration has errors\n${lines}`, { code: 'BAD_CONFIG', source: 'self' });
@@ -72,7 +81,7 @@ export class Reloader implements Closable {
     }
     const { log, file } = this.#parts;
     try {
-      gateway.reload(await this.load());
+      gateway.reload(await this.#loadSettled());
       gateway.reloads.succeeded();
       log.info('config.reloaded', `${file} is applied`, { file });
     } catch (error) {
@@ -80,5 +89,28 @@ export class Reloader implements Closable {
       const text = error instanceof HeadgateError ? error.message : reasonOf(error);
       log.error('config.refused', `${file} is refused, the configuration in force stays: ${text}`, { file });
     }
+  }
+
+  /**
+   * Many programs write a file in place: for a moment it is empty, or its first half, and both may be valid. So it is read
+   * until it has stood still, and one with nothing in it is refused rather than taken for "no routes".
+   */
+  async #loadSettled(): Promise<Document> {
+    const { file, environment, clock } = this.#parts;
+    let read = await readConfigFile(file);
+    for (let tries = 0; tries < MAX_READS; tries++) {
+      await sleep(clock, STILL_MS);
+      const again = await readConfigFile(file);
+      if (sameData(read, again)) break;
+      read = again;
+    }
+    if (!read.ok) return this.#judge({ ok: false, problems: [read.problem] });
+    if (read.text.trim() === '') {
+      throw new HeadgateError('the file is empty; to take every route away, write {}', {
+        code: 'BAD_CONFIG',
+        source: 'self',
+      });
+    }
+    return this.#judge(loadText(read.text, file, environment));
   }
 }

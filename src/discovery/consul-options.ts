@@ -29,21 +29,8 @@ export interface ConsulOptions {
   readonly maxWatches: number;
 }
 
-export const DEFAULT_CONSUL: Omit<ConsulOptions, 'servers'> = {
-  token: null,
-  datacenter: null,
-  passingOnly: true,
-  consistency: 'default',
-  cached: false,
-  defaultWeight: 1,
-  wait: 60_000,
-  timeout: 5_000,
-  concurrency: 8,
-  maxWatches: 190,
-};
-
 /** `discovery_args` of a Consul service. `tag` may list several, separated by commas: an instance must have all. */
-export const CONSUL_ARGS = ['tag', 'datacenter'] as const;
+const CONSUL_ARGS = ['tag', 'datacenter'] as const;
 
 /** Why the query can't be asked, for people; null when it can. */
 export function consulQueryFault(query: ServiceQuery): string | null {

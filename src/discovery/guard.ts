@@ -15,8 +15,6 @@ export interface GuardOptions {
   readonly emptyHold: number;
 }
 
-export const DEFAULT_GUARD: GuardOptions = { minNodes: 5, shrinkPercent: 50, shrinkHold: 30_000, emptyHold: 60_000 };
-
 /**
  * `applied`: in force at once. `merged`: in force at the end of the merge window. `unchanged`: the answer says nothing new.
  * `held`: a collapse is held back. `dropped`: the set recovered while held. `expired`: the hold is over and the collapse

@@ -43,7 +43,7 @@ export class WatchGroup<T> implements Closable {
   readonly #members = new Map<string, Member<T>>();
   readonly #running = new Set<Promise<void>>();
   readonly #listeners = new Set<(key: string) => void>();
-  #closed = false;
+  #closing: Promise<void> | null = null;
 
   constructor(parts: GroupParts<T>) {
     this.#parts = parts;
@@ -55,7 +55,7 @@ export class WatchGroup<T> implements Closable {
   }
 
   want(keys: Iterable<string>, subjectOf: (key: string) => Subject<T>): void {
-    if (this.#closed) return;
+    if (this.#closing) return;
     const wanted = new Set(keys);
     for (const key of [...this.#members.keys()]) {
       if (!wanted.has(key)) this.#stop(key);
@@ -85,10 +85,10 @@ export class WatchGroup<T> implements Closable {
     return () => void this.#listeners.delete(listener);
   }
 
-  async close(deadline: number): Promise<void> {
-    this.#closed = true;
+  close(deadline: number): Promise<void> {
     for (const member of this.#members.values()) member.set.close();
-    await settledBy(this.#parts.clock, deadline, Promise.all(this.#running));
+    this.#closing ??= settledBy(this.#parts.clock, deadline, Promise.all(this.#running));
+    return this.#closing;
   }
 
   #start(key: string, subject: Subject<T>): void {

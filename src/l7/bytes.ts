@@ -4,6 +4,7 @@ export const Byte = {
   lf: 10,
   cr: 13,
   space: 32,
+  quote: 34,
   percent: 37,
   asterisk: 42,
   dot: 46,
@@ -12,8 +13,10 @@ export const Byte = {
   nine: 57,
   colon: 58,
   semicolon: 59,
+  equals: 61,
   question: 63,
   bracket: 91,
+  backslash: 92,
 } as const;
 
 function classes(fill: (set: (characters: string, kind: number) => void) => void): Uint8Array {

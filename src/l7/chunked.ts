@@ -1,4 +1,5 @@
-import { Byte, HEX, VALUE } from './bytes.ts';
+import { Byte, HEX } from './bytes.ts';
+import { ChunkExtension } from './chunk-extension.ts';
 import type { Rejection } from './head.ts';
 import { Refused } from './refusals.ts';
 import { TrailerSection } from './trailers.ts';
@@ -45,6 +46,7 @@ export class ChunkedScanner {
   #decode = false;
   #size = 0;
   #digits = 0;
+  readonly #extension = new ChunkExtension();
   #extensionBytes = 0;
   #trailers: TrailerSection | null = null;
   /** Start of the stretch that is not reported yet; only meaningful within a scan. */
@@ -135,18 +137,19 @@ export class ChunkedScanner {
     }
     if (byte !== Byte.semicolon) return this.#fail(byte === Byte.lf ? Refused.chunkEnd : Refused.chunkSize);
     if (!this.#decode) this.#report(buffer, at, sink);
+    this.#extension.reset();
     this.#state = State.extension;
     return at;
   }
 
   #skipExtension(buffer: Buffer, at: number, end: number): number {
     let i = at;
-    while (i < end && VALUE[buffer[i] as number] === 1) i++;
+    while (i < end && this.#extension.take(buffer[i] as number)) i++;
     this.#extensionBytes += i - at;
     if (this.#extensionBytes > MAX_EXTENSION_BYTES) return this.#fail(Refused.chunkExtension);
     this.#from = i;
     if (i === end) return i;
-    if (buffer[i] !== Byte.cr) return this.#fail(Refused.chunkExtension);
+    if (buffer[i] !== Byte.cr || !this.#extension.isWhole) return this.#fail(Refused.chunkExtension);
     this.#state = State.sizeLf;
     return i + 1;
   }

@@ -2,10 +2,11 @@ import { OUTCOMES, type Outcome } from '../balancers/types.ts';
 import { formatAddress } from '../core/address.ts';
 import type { AccessEnd, AccessTry } from '../telemetry/access-log.ts';
 import { durationField, RouteField, statusField } from '../telemetry/counters.ts';
-import type { TableHandle } from '../upstream/handle.ts';
 import type { PlannedRoute } from '../upstream/plan.ts';
+import type { ClientForwarding } from './client-forwarding.ts';
 import type { RequestHead } from './head.ts';
 import type { HttpContext } from './http-context.ts';
+import type { NodeUse } from './node-use.ts';
 
 /** What is to be counted and logged of one exchange. Reused from request to request. */
 export class ExchangeRecord {
@@ -14,59 +15,72 @@ export class ExchangeRecord {
   route: PlannedRoute | null = null;
   /** Status sent to the client; 499 when it went away first. */
   status = 0;
-  bytesIn = 0;
-  bytesOut = 0;
+  readonly #context: HttpContext;
   /** Stays null unless an access log asks. */
   #tries: AccessTry[] | null = null;
+
+  constructor(context: HttpContext) {
+    this.#context = context;
+  }
 
   begin(now: number): void {
     this.startedAt = now;
     this.route = null;
     this.status = 0;
-    this.bytesIn = 0;
-    this.bytesOut = 0;
     this.#tries = null;
   }
 
-  tried(handle: TableHandle, outcome: Outcome, micros: number): void {
-    this.#tries ??= [];
-    this.#tries.push({ node: formatAddress(handle.node), outcome: OUTCOMES[outcome]!, micros: Math.round(micros) });
+  countRetry(): void {
+    if (this.route !== null) this.#context.plane.routeCounters.add(this.route.slot, RouteField.retries, 1);
   }
 
-  count(context: HttpContext, now: number): void {
+  /** Counts the use of a node out, unless that was done. `sent`: bytes written to the node. */
+  endUse(use: NodeUse, outcome: Outcome, sent: number): void {
+    const { handle } = use;
+    if (handle === null) return;
+    if (this.#context.accessLog !== null) {
+      const micros = Math.round(use.micros || use.elapsedMicros(this.#context.plane.clock.now()));
+      this.#tries ??= [];
+      this.#tries.push({ node: formatAddress(handle.node), outcome: OUTCOMES[outcome]!, micros });
+    }
+    use.end(outcome, sent);
+  }
+
+  /** The answer is decided: status and time count. */
+  countAnswer(now: number): void {
     const { route } = this;
     if (route === null) return;
-    const counters = context.plane.routeCounters;
+    const counters = this.#context.plane.routeCounters;
     const seconds = (now - this.startedAt) / 1000;
     counters.add(route.slot, statusField(this.status), 1);
     counters.add(route.slot, durationField(seconds), 1);
     counters.add(route.slot, RouteField.durationSum, seconds);
-    this.countBytes(context);
   }
 
-  countBytes(context: HttpContext): void {
+  /** Bytes of the bodies, or of the tunnel. */
+  countBytes(bytesIn: number, bytesOut: number): void {
     const { route } = this;
     if (route === null) return;
-    const counters = context.plane.routeCounters;
-    if (this.bytesIn > 0) counters.add(route.slot, RouteField.requestBytes, this.bytesIn);
-    if (this.bytesOut > 0) counters.add(route.slot, RouteField.responseBytes, this.bytesOut);
+    const counters = this.#context.plane.routeCounters;
+    if (bytesIn > 0) counters.add(route.slot, RouteField.requestBytes, bytesIn);
+    if (bytesOut > 0) counters.add(route.slot, RouteField.responseBytes, bytesOut);
   }
 
-  log(context: HttpContext, head: RequestHead, client: string, protocol: string, end: AccessEnd): void {
-    if (context.accessLog === null) return;
-    const { clock } = context.plane;
-    const durationMs = clock.now() - this.startedAt;
-    context.accessLog.record({
-      time: clock.wall() - durationMs,
-      listener: context.plan.name,
-      client,
+  log(head: RequestHead, forwarding: ClientForwarding, bytesIn: number, bytesOut: number, end: AccessEnd): void {
+    const { accessLog, plane, plan } = this.#context;
+    if (accessLog === null) return;
+    const durationMs = plane.clock.now() - this.startedAt;
+    accessLog.record({
+      time: plane.clock.wall() - durationMs,
+      listener: plan.name,
+      client: forwarding.clientAddress(head),
       method: head.method,
       host: head.host,
       path: head.path,
-      protocol,
+      protocol: end.phase === 'tunnel' ? 'websocket' : `HTTP/1.${head.minor}`,
       status: this.status,
-      bytesIn: this.bytesIn,
-      bytesOut: this.bytesOut,
+      bytesIn,
+      bytesOut,
       durationMs,
       route: this.route?.id ?? null,
       upstream: this.route?.upstreamId ?? null,

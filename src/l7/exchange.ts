@@ -1,11 +1,12 @@
-import { NO_HANDLES, Outcome, type PickContext } from '../balancers/types.ts';
+import { Outcome } from '../balancers/types.ts';
 import { formatAddress } from '../core/address.ts';
 import type { RelayEnd } from '../l4/relay.ts';
-import { RouteField } from '../telemetry/counters.ts';
+import type { AccessEnd } from '../telemetry/access-log.ts';
 import type { TableHandle } from '../upstream/handle.ts';
 import type { Timeouts } from '../upstream/plan.ts';
 import type { Snapshot } from '../upstream/snapshot.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { Attempts } from './attempts.ts';
 import type { ClientForwarding } from './client-forwarding.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { ExchangeRecord } from './exchange-record.ts';
@@ -19,21 +20,16 @@ import {
   type Answer,
   answerText,
   BAD_BODY,
-  BAD_RESPONSE,
-  CONNECT_FAILED,
-  CONNECT_TIMEOUT,
   INTERNAL_ERROR,
   NO_NODE,
   NO_ROUTE,
-  READ_TIMEOUT,
   REQUEST_TIMEOUT,
   rejectionAnswer,
-  SEND_TIMEOUT,
-  UPSTREAM_CLOSED,
 } from './respond.ts';
 import { ResponseWriter } from './response-writer.ts';
-import { decideRetry, type FailureKind } from './retry.ts';
+import type { FailureKind, RetryDecision } from './retry.ts';
 import { forwardTarget } from './router.ts';
+import { answerTo, outcomeOf } from './try-failure.ts';
 import { openTunnel } from './tunnel.ts';
 import { UpstreamConnection, type UpstreamUser } from './upstream-connection.ts';
 
@@ -48,12 +44,12 @@ export class Exchange implements UpstreamUser, OutboundRequest {
   readonly forwarding: ClientForwarding;
   readonly #context: HttpContext;
   readonly #client: ExchangeClient;
-  readonly #record = new ExchangeRecord();
+  readonly #record: ExchangeRecord;
   readonly #body = new RequestBody();
   readonly #toClient = new ResponseWriter();
   readonly #toUpstream = new MessageWriter();
   readonly #use = new NodeUse();
-  readonly #pick: PickContext = { hash: 0, tried: NO_HANDLES };
+  readonly #attempts = new Attempts();
   #phase: Phase = 'over';
   #snapshot: Snapshot | null = null;
   #upstream: Upstream | null = null;
@@ -64,15 +60,13 @@ export class Exchange implements UpstreamUser, OutboundRequest {
   #responseEnded = false;
   #switching = false;
   #problem: string | null = null;
-  #reused = false;
-  #nothingSent = true;
-  #refreshed = 0;
-  #repeated = 0;
-  #moved = 0;
+  /** Monotonic milliseconds, while what was just read is dealt with; else 0. */
+  #readAt = 0;
 
   constructor(context: HttpContext, client: ExchangeClient) {
     this.#context = context;
     this.#client = client;
+    this.#record = new ExchangeRecord(context);
     this.forwarding = client.forwarding;
   }
 
@@ -158,7 +152,8 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     if (head.status === 101) return this.#switch(head);
     this.#phase = 'relay';
     this.#releaseSnapshot();
-    this.#use.answered(this.#context.plane.clock.now());
+    this.#readAt = this.#context.plane.clock.now();
+    this.#use.answered(this.#readAt);
     this.#record.status = head.status;
     const keepAlive = this.head.keepAlive && this.#body.complete && this.head.upgrade === '' && !this.#context.draining;
     this.#keepAlive = this.#toClient.head(head, keepAlive);
@@ -187,6 +182,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     if (this.#switching) return this.#openTunnel(connection, buffer.subarray(next, end));
     connection.wrote(socket);
     if (this.#responseEnded) return this.#complete(connection, next === end);
+    this.#readAt = 0;
     if (socket.writableLength > HIGH_WATER) connection.pause();
     this.#watch(connection);
   }
@@ -209,21 +205,19 @@ export class Exchange implements UpstreamUser, OutboundRequest {
       this.#end('upstream', code);
       return this.#client.abort();
     }
-    const answer = answerFor(kind, code);
+    const answer = answerTo(kind, code);
     const decision = this.#decide(kind, connection);
     if (decision === 'give-up' || handle === null) {
       this.#countOut(outcomeOf(kind));
       return this.#answer(answer, 'upstream');
     }
     if (decision === 'refresh') {
-      this.#refreshed += 1;
-      this.#countRetry();
+      this.#attempts.refresh();
+      this.#record.countRetry();
       return this.#connect(handle);
     }
     this.#countOut(outcomeOf(kind));
-    this.#moved += 1;
-    if (!this.#nothingSent) this.#repeated += 1;
-    this.#pick.tried = [...this.#pick.tried, handle];
+    this.#attempts.leave(handle, kind);
     this.#next(answer);
   }
 
@@ -232,7 +226,8 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     if (this.#phase === 'over') return this.#client.abort();
     const begun = this.#phase === 'relay';
     this.#drop(Outcome.aborted);
-    this.#body.complete = false;
+    this.head.keepAlive = false;
+    this.#body.complete = true;
     if (!begun) return this.#answer(INTERNAL_ERROR, 'self');
     this.#end('self', INTERNAL_ERROR.code);
     this.#client.abort();
@@ -261,32 +256,27 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#responseEnded = false;
     this.#switching = false;
     this.#problem = null;
-    this.#nothingSent = true;
-    this.#refreshed = 0;
-    this.#repeated = 0;
-    this.#moved = 0;
-    if (this.#pick.tried !== NO_HANDLES) this.#pick.tried = NO_HANDLES;
+    this.#readAt = 0;
+    this.#attempts.reset();
   }
 
   /** Goes to the next node; `failure` is the answer when there is none, null before the first. */
   #next(failure: Answer | null): void {
     const upstream = this.#upstream!;
-    const handle = upstream.pick(this.#pick);
+    const handle = upstream.pick(this.#attempts);
     if (handle === null) return this.#answer(failure ?? NO_NODE, failure === null ? 'self' : 'upstream');
-    if (failure !== null) this.#countRetry();
-    this.#refreshed = 0;
+    if (failure !== null) this.#record.countRetry();
     this.#use.begin(handle, failure === null ? this.#record.startedAt : this.#context.plane.clock.now());
     const connection = this.#context.pool.take(handle);
     if (connection === null) return this.#connect(handle);
-    this.#reused = true;
+    this.#attempts.on(true);
     this.#connection = connection;
     this.#send(connection);
   }
 
   #connect(handle: TableHandle): void {
     this.#phase = 'connect';
-    this.#reused = false;
-    this.#nothingSent = true;
+    this.#attempts.on(false);
     this.#toUpstream.attach(null);
     this.#connection = new UpstreamConnection(handle, this, this.#timeouts.connect, this.#context);
     this.#watch(this.#connection);
@@ -295,7 +285,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
   #send(connection: UpstreamConnection): void {
     const { head } = this;
     this.#phase = 'send';
-    this.#nothingSent = false;
+    this.#attempts.nothingSent = false;
     const { input } = this.#client;
     const { bytes, start, end } = input;
     this.authority = this.#authorityFor(connection.handle);
@@ -307,7 +297,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#push(connection);
     if (connection.socket.errored === null) return;
     // A write that fails at once has handed nothing to the kernel: the body is whole, for another try.
-    this.#nothingSent = true;
+    this.#attempts.nothingSent = true;
     input.restore(bytes, start, end);
     this.#body.begin(head);
   }
@@ -357,21 +347,18 @@ export class Exchange implements UpstreamUser, OutboundRequest {
 
   #openTunnel(connection: UpstreamConnection, fromUpstream: Buffer): void {
     this.#connection = null;
-    this.#record.count(this.#context, this.#context.plane.clock.now());
+    this.#record.countAnswer(this.#context.plane.clock.now());
     openTunnel(this.#context, this.#timeouts.read, this.#client, connection, fromUpstream, (end) =>
       this.#tunnelEnded(end),
     );
   }
 
-  #tunnelEnded(end: RelayEnd): void {
-    const record = this.#record;
-    record.bytesIn = end.toUpstream;
-    record.bytesOut = end.toClient;
-    record.countBytes(this.#context);
-    this.#use.received += end.toClient;
-    this.#countOut(end.by === 'upstream' && end.cause !== null ? Outcome.reset : Outcome.success);
+  #tunnelEnded({ by, cause, toUpstream, toClient }: RelayEnd): void {
+    this.#use.received += toClient;
+    this.#countOut(by === 'upstream' && cause !== null ? Outcome.reset : Outcome.success);
     this.#phase = 'over';
-    this.#log('tunnel', end.by === 'upstream' || end.by === 'client' ? end.by : 'self', end.cause);
+    this.#record.countBytes(toUpstream, toClient);
+    this.#log(toUpstream, toClient, { by: by === 'idle' || by === 'shutdown' ? 'self' : by, phase: 'tunnel', cause });
     this.#client.tunnelClosed();
   }
 
@@ -392,37 +379,16 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#client.exchangeEnded(keepAlive);
   }
 
-  #decide(kind: FailureKind, connection: UpstreamConnection): ReturnType<typeof decideRetry> {
-    return decideRetry(
-      {
-        kind,
-        reused: this.#reused,
-        nothingSent: this.#nothingSent,
-        bodySent: this.#body.taken > 0,
-        answerBegun: !this.#nothingSent && connection.response.begun,
-        method: this.head.method,
-        refreshed: this.#refreshed,
-        repeated: this.#repeated,
-        moved: this.#moved,
-        elapsedMs: this.#context.plane.clock.now() - this.#record.startedAt,
-      },
-      this.#upstream!.plan,
-    );
-  }
-
-  #countRetry(): void {
-    this.#context.plane.routeCounters.add(this.#record.route!.slot, RouteField.retries, 1);
+  #decide(kind: FailureKind, connection: UpstreamConnection): RetryDecision {
+    const { method } = this.head;
+    const request = { method, bodySent: this.#body.taken > 0, answerBegun: connection.response.begun };
+    const elapsedMs = this.#context.plane.clock.now() - this.#record.startedAt;
+    return this.#attempts.decide(kind, request, elapsedMs, this.#upstream!.plan);
   }
 
   /** Ends the use of the node. */
   #countOut(outcome: Outcome): void {
-    const { handle } = this.#use;
-    if (handle === null) return;
-    if (this.#context.accessLog !== null) {
-      const micros = this.#use.micros || this.#use.elapsedMicros(this.#context.plane.clock.now());
-      this.#record.tried(handle, outcome, micros);
-    }
-    this.#use.end(outcome, this.#toUpstream.written);
+    this.#record.endUse(this.#use, outcome, this.#toUpstream.written);
   }
 
   /** Lets go of the node, if one is in use. */
@@ -448,7 +414,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
   }
 
   /** Gives an answer of our own. A body that is not all here is not waited for: the connection ends instead. */
-  #answer(answer: Answer, by: 'client' | 'upstream' | 'self'): void {
+  #answer(answer: Answer, by: AccessEnd['by']): void {
     const { head } = this;
     this.#record.status = answer.status;
     const body = this.#body;
@@ -461,23 +427,21 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#client.exchangeEnded(keepAlive);
   }
 
-  #end(by: 'client' | 'upstream' | 'self', cause: string | null): void {
-    const phase = this.#phase;
+  #end(by: AccessEnd['by'], cause: string | null): void {
+    const phase = cause === null ? 'done' : this.#phase;
     this.#phase = 'over';
     this.#releaseSnapshot();
-    this.#record.bytesIn = this.#body.taken;
-    this.#record.bytesOut = this.#toClient.bodyBytes;
-    this.#context.countSent(this.#toClient.out.written);
-    this.#record.count(this.#context, this.#context.plane.clock.now());
-    this.#log(cause === null ? 'done' : phase, by, cause);
     this.#upstream = null;
+    const { taken } = this.#body;
+    const { bodyBytes, out } = this.#toClient;
+    this.#context.countSent(out.written);
+    this.#record.countAnswer(this.#readAt === 0 ? this.#context.plane.clock.now() : this.#readAt);
+    this.#record.countBytes(taken, bodyBytes);
+    if (this.#context.accessLog !== null) this.#log(taken, bodyBytes, { by, phase, cause });
   }
 
-  #log(phase: string, by: 'client' | 'upstream' | 'self', cause: string | null): void {
-    if (this.#context.accessLog === null) return;
-    const protocol = phase === 'tunnel' ? 'websocket' : `HTTP/1.${this.head.minor}`;
-    const client = this.forwarding.clientAddress(this.head);
-    this.#record.log(this.#context, this.head, client, protocol, { by, phase, cause });
+  #log(bytesIn: number, bytesOut: number, end: AccessEnd): void {
+    this.#record.log(this.head, this.forwarding, bytesIn, bytesOut, end);
   }
 
   #releaseSnapshot(): void {
@@ -489,15 +453,3 @@ export class Exchange implements UpstreamUser, OutboundRequest {
 }
 
 const NO_TIMEOUTS: Timeouts = { connect: 0, send: 0, read: 0 };
-
-function outcomeOf(kind: FailureKind): Outcome {
-  if (kind === 'connect') return Outcome.connectFailure;
-  return kind === 'timeout' ? Outcome.timeout : Outcome.reset;
-}
-
-function answerFor(kind: FailureKind, code: string): Answer {
-  if (kind === 'connect') return code === 'CONNECT_TIMEOUT' ? CONNECT_TIMEOUT : CONNECT_FAILED;
-  if (kind === 'closed') return UPSTREAM_CLOSED;
-  if (kind === 'protocol') return BAD_RESPONSE;
-  return code === 'SEND_TIMEOUT' ? SEND_TIMEOUT : READ_TIMEOUT;
-}

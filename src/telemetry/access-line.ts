@@ -1,5 +1,5 @@
 import { OUTCOMES } from '../balancers/types.ts';
-import type { AccessEntry, AccessTry } from './access-log.ts';
+import type { AccessEntry, AccessTry } from './access-entry.ts';
 import { OUTCOME_NAMES } from './outcome-names.ts';
 
 /** Characters of one value at most: a line stays below 4 KiB, which a pipe takes in one piece. */

@@ -58,13 +58,15 @@ function views(parts: Partial<AdminViews> = {}): AdminViews {
   };
 }
 
-const later = () => systemClock.now() + 5000;
+const later = () => systemClock.now() + 60_000;
+/** Fails a close that waits for its deadline. */
+const PATIENCE = { timeout: 20_000 };
 
 async function start(t: TestContext, parts: Partial<AdminViews> = {}, host = '127.0.0.1') {
   const log = new RecordingLog();
   const server = new AdminServer({ host, port: 0 }, views(parts), log, systemClock);
   const address = await server.start();
-  t.after(() => server.close(systemClock.now()));
+  t.after(() => server.close(systemClock.now()), { timeout: 5000 });
   return { server, address, log };
 }
 
@@ -241,7 +243,7 @@ test('listens on localhost by name', async (t) => {
   assert.equal((await ask(address, '/healthz')).status, 200);
 });
 
-test('closing waits neither for idle scrapers nor for connections that never sent anything', async (t) => {
+test('closing waits neither for idle scrapers nor for connections that never sent anything', PATIENCE, async (t) => {
   const { server, address } = await start(t);
   const agent = new Agent({ keepAlive: true });
   t.after(() => agent.destroy());
@@ -255,7 +257,7 @@ test('closing waits neither for idle scrapers nor for connections that never sen
   await ended;
 });
 
-test('closing lets an answer end, and does not wait for its connection afterwards', async (t) => {
+test('closing lets an answer end, and does not wait for its connection afterwards', PATIENCE, async (t) => {
   const gate = Promise.withResolvers<void>();
   const asked = Promise.withResolvers<void>();
   const { server, address } = await start(t, {
@@ -275,7 +277,7 @@ test('closing lets an answer end, and does not wait for its connection afterward
   await closed;
 });
 
-test('closing cuts an answer that takes longer than the deadline', async (t) => {
+test('closing cuts an answer that takes longer than the deadline', PATIENCE, async (t) => {
   const asked = Promise.withResolvers<void>();
   const { server, address } = await start(t, {
     metrics: () => {

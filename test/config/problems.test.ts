@@ -28,6 +28,11 @@ const CASES: readonly (readonly [string, string, ...string[]])[] = [
     'c.yaml:1:58: routes[0].enableWebsocket: unknown key (did you mean "enable_websocket"?)',
   ],
   ['unknown key near nothing', 'admin: {colour: red}', 'c.yaml:1:9: admin.colour: unknown key (known here: address)'],
+  [
+    'unknown key that every object has',
+    'admin: {toString: x}',
+    'c.yaml:1:9: admin.toString: unknown key (known here: address)',
+  ],
   ['unknown key that needs quotes', 'admin: {"a b": 1}', 'c.yaml:1:9: admin["a b"]: unknown key (known here: address)'],
   [
     'keys that are only misspelt, not missing',

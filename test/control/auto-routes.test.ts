@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type AutoRoutes, deriveAutoRoutes, mayHaveRoutes, NO_AUTO_ROUTES } from '../../src/control/auto-routes.ts';
+import { deriveAutoRoutes, mayHaveRoutes } from '../../src/control/auto-routes.ts';
+import { type AutoRoutes, NO_AUTO_ROUTES } from '../../src/control/auto-types.ts';
 import { parseTemplate } from '../../src/control/route-template.ts';
 import type { Node, NodeSet } from '../../src/discovery/types.ts';
 import { node } from '../support/nodes.ts';
@@ -80,6 +81,31 @@ test('an upstream keeps its id while instances with new tags replace those with 
   assert.equal(ids[1]?.['auto:consul:web:/new'], 'auto:consul:web:/new');
   assert.equal(ids[2]?.['auto:consul:web:/new'], 'auto:consul:web:/new');
   assert.equal(ids[3]?.['auto:consul:web:/new'], 'auto:consul:web');
+});
+
+test('an upstream keeps its id when the instances that had the main one have gone', () => {
+  const first = derive([set('web', [instance(1, 'headgate.path=/old')])]);
+  const both = derive([set('web', [instance(1, 'headgate.path=/old'), instance(2, 'headgate.path=/new')])], first);
+  const last = derive([set('web', [instance(2, 'headgate.path=/new')])], both);
+  assert.deepEqual(upstreamsOf(last), { 'auto:consul:web:/new': 'auto:consul:web:/new' });
+});
+
+test('routes that part company do not take the id of an upstream that goes on', () => {
+  const one = instance(1, 'headgate.path=/m');
+  const others = (...last: string[]) => [
+    instance(2, 'headgate.path=/b,/c'),
+    instance(3, 'headgate.path=/b,/c'),
+    instance(4, ...last),
+  ];
+  let result = derive([set('web', [one])]);
+  result = derive([set('web', [one, ...others('headgate.path=/b,/c')])], result);
+  assert.equal(result.upstreams.length, 2);
+  result = derive([set('web', [one, ...others('headgate.path=/b')])], result);
+  assert.deepEqual(upstreamsOf(result), {
+    'auto:consul:web:/b': 'auto:consul:web:/b',
+    'auto:consul:web:/c': 'auto:consul:web:/c',
+    'auto:consul:web:/m': 'auto:consul:web',
+  });
 });
 
 test('a newcomer never takes traffic away; it takes over when the holder has gone', () => {

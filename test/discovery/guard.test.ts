@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { DEFAULT_GUARD, GuardedSet, type GuardOptions, type Verdict } from '../../src/discovery/guard.ts';
+import { GuardedSet, type GuardOptions, type Verdict } from '../../src/discovery/guard.ts';
 import { MassCollapse } from '../../src/discovery/mass-collapse.ts';
 import { nodeRules } from '../../src/discovery/node-order.ts';
 import type { Node } from '../../src/discovery/types.ts';
+import { DEFAULT_GUARD } from '../support/discovery-defaults.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { node, nodes } from '../support/nodes.ts';
 

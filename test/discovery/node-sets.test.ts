@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { DEFAULT_GUARD } from '../../src/discovery/guard.ts';
 import { LastGoodCache } from '../../src/discovery/last-good-cache.ts';
 import { NodeSets } from '../../src/discovery/node-sets.ts';
 import type { Discovery, NodeSet } from '../../src/discovery/types.ts';
+import { DEFAULT_GUARD } from '../support/discovery-defaults.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
 import { FakeDiscovery, outage } from '../support/fake-discovery.ts';
 import { nodes } from '../support/nodes.ts';

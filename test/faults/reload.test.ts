@@ -116,6 +116,21 @@ describe(`a reload that changes one route, ${RELOADS} times under load`, () => {
     while ((await view('echo')).nodes.some((node) => node.inflight > 0)) await pause(10);
   });
 
+  it('never applies a file that is still being written', async () => {
+    const text = JSON.stringify(configuration(0));
+    const load = new Load(`http://127.0.0.1:${headgate.httpPort}/`, 4);
+    for (let round = 0; round < 10; round++) {
+      const seen = headgate.events.length;
+      // The first half is valid YAML of its own: a configuration without routes.
+      headgate.configure('workers: 2\n');
+      headgate.signal('SIGHUP');
+      await pause(10);
+      headgate.configure(text);
+      await headgate.event('config.reloaded', seen);
+    }
+    assert.deepEqual((await load.stop()).failures, []);
+  });
+
   it('refuses a bad file, changes nothing, and says so', async () => {
     const seen = headgate.events.length;
     headgate.configure('routes:\n  - id: broken\n    uris: ["/x"]\n    upstreem_id: web\n');
@@ -123,6 +138,11 @@ describe(`a reload that changes one route, ${RELOADS} times under load`, () => {
     assert.match(refused.message, /headgate\.yaml:4:5: routes\[0\]\.upstreem_id: .*upstream_id/);
     assert.doesNotMatch(refused.message, /\n\s+at /);
     assert.equal(await headgate.metric('headgate_config_last_reload_successful'), 0);
+    assert.equal((await fetch(`http://127.0.0.1:${headgate.httpPort}/`)).status, 200);
+
+    const emptied = headgate.events.length;
+    headgate.configure('');
+    assert.match((await headgate.event('config.refused', emptied)).message, /the file is empty/);
     assert.equal((await fetch(`http://127.0.0.1:${headgate.httpPort}/`)).status, 200);
 
     const before = headgate.events.length;

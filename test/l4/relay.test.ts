@@ -230,6 +230,32 @@ describe('relay', { timeout: 30_000 }, () => {
     assert.deepEqual(made.ends, [{ by: 'shutdown', cause: 'WORKER_ENDS', toUpstream: 0, toClient: 0 }]);
   });
 
+  test('a cut right behind a FIN still closes both sides', async () => {
+    const node = await backend((socket) => socket.resume());
+    const made = rig();
+    const { peer, relay, client } = await made.join(node.port);
+    client.on('end', () => process.nextTick(() => process.nextTick(() => relay.destroy('NOW'))));
+    peer.end();
+    await until(() => made.ends.length === 1);
+    assert.deepEqual(made.ends, [{ by: 'shutdown', cause: 'NOW', toUpstream: 0, toClient: 0 }]);
+  });
+
+  test('a socket that its owner destroys takes the other one with it', async () => {
+    let fate = '';
+    const node = await backend((socket) => {
+      socket.resume().on('error', (error: NodeJS.ErrnoException) => {
+        fate = error.code ?? '';
+      });
+    });
+    const made = rig();
+    const { client } = await made.join(node.port);
+    await until(() => node.accepted === 1);
+    client.destroy();
+    await until(() => fate !== '' && made.ends.length === 1);
+    assert.equal(fate, 'ECONNRESET');
+    assert.deepEqual(made.ends, [{ by: 'client', cause: null, toUpstream: 0, toClient: 0 }]);
+  });
+
   test('an RST says whose it was', async () => {
     const node = await backend((socket) => socket.on('data', () => socket.resetAndDestroy()));
     const made = rig();

@@ -2,52 +2,19 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { after, afterEach, describe, test } from 'node:test';
+import { afterEach, describe, test } from 'node:test';
 import { Outcome } from '../../src/balancers/types.ts';
 import { HeadgateError } from '../../src/core/errors.ts';
 import { TcpListener } from '../../src/l4/tcp-listener.ts';
 import { ListenerField, NodeField, RouteField } from '../../src/telemetry/counters.ts';
 import { Snapshot } from '../../src/upstream/snapshot.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { BlackHole, deadPort, echo, TcpBackend, TcpClient, until } from '../support/tcp-backend.ts';
-import { listenerPlan, streamRoute, TcpPlane, type TcpPlaneOptions } from '../support/tcp-plane.ts';
-
-const open: { close(): Promise<void> }[] = [];
-
-function owned<T extends { close(): Promise<void> }>(resource: T): T {
-  open.push(resource);
-  return resource;
-}
-
-async function closeAll(): Promise<void> {
-  for (let resource = open.pop(); resource; resource = open.pop()) await resource.close();
-}
-
-async function backend(serve = echo): Promise<TcpBackend> {
-  return owned(await TcpBackend.start(serve));
-}
-
-async function plane(options: TcpPlaneOptions): Promise<TcpPlane> {
-  return owned(await new TcpPlane(options).start());
-}
-
-async function client(proxy: TcpPlane, read = true): Promise<TcpClient> {
-  const connected = await TcpClient.connect(proxy.port, read);
-  open.push({
-    close: async () => {
-      connected.socket.destroy();
-    },
-  });
-  return connected;
-}
-
-function outcome(proxy: TcpPlane, slot: number, of: Outcome): number {
-  return proxy.node(slot, NodeField.outcome + of);
-}
+import { BlackHole, deadPort, TcpClient, until } from '../support/tcp-backend.ts';
+import { backend, client, closeAll, outcome, owned, plane } from '../support/tcp-fixture.ts';
+import { listenerPlan, streamRoute, type TcpPlane } from '../support/tcp-plane.ts';
 
 describe('TCP listener', { timeout: 30_000 }, () => {
   afterEach(closeAll);
-  after(closeAll);
 
   test('relays both ways, passes each FIN on, and counts bytes and uses exactly', async () => {
     const node = await backend();
@@ -187,75 +154,6 @@ describe('TCP listener', { timeout: 30_000 }, () => {
     });
   }
 
-  test('a dead node is passed over before the first byte, which waits', async () => {
-    const node = await backend();
-    const proxy = await plane({ ports: [await deadPort(), node.port] });
-    const peer = await client(proxy);
-    peer.socket.write('early');
-    await until(() => peer.text === 'early');
-    assert.equal(outcome(proxy, 0, Outcome.connectFailure), 1);
-    assert.equal(proxy.table.inflight(0), 0);
-    assert.equal(proxy.route(RouteField.retries), 1);
-    assert.ok(proxy.table.demotedUntil(0) > 0, 'the dead node is demoted');
-    const second = await client(proxy);
-    second.socket.write('again');
-    await until(() => second.text === 'again');
-    assert.equal(outcome(proxy, 0, Outcome.connectFailure), 1, 'a demoted node is not tried first');
-  });
-
-  test('when every node is dead, the client gets an RST and nothing stays counted in', async () => {
-    const proxy = await plane({ ports: [await deadPort(), await deadPort(), await deadPort()] });
-    const peer = await client(proxy);
-    await until(() => peer.ending !== null);
-    assert.equal(peer.ending, 'ECONNRESET');
-    await until(() => proxy.listener.connections === 0);
-    for (const slot of [0, 1, 2]) assert.equal(outcome(proxy, slot, Outcome.connectFailure), 1);
-    assert.equal(proxy.inflight, 0);
-    assert.equal(proxy.snapshots.current.users, 0);
-    assert.equal(proxy.route(RouteField.retries), 2);
-    assert.equal(proxy.count(ListenerField.refused), 1);
-    assert.equal(proxy.events.length, 1);
-    assert.match(proxy.events[0]!.message, /can't connect to 127\.0\.0\.1:\d+: .*ECONNREFUSED/);
-  });
-
-  test('`retries` bounds the further tries', async () => {
-    const node = await backend();
-    const proxy = await plane({ ports: [await deadPort(), await deadPort(), node.port], retries: 1 });
-    const peer = await client(proxy);
-    await until(() => peer.ending !== null);
-    assert.equal(proxy.route(RouteField.retries), 1);
-    assert.equal(node.accepted, 0);
-  });
-
-  test('a node that swallows the connection is left after the connect timeout', async () => {
-    const clock = new FakeClock();
-    const hole = owned(await BlackHole.start());
-    const node = await backend();
-    const proxy = await plane({ ports: [hole.port, node.port], clock, connectTimeout: 2000 });
-    const peer = await client(proxy);
-    await until(() => proxy.table.inflight(0) === 1);
-    clock.advance(1900);
-    assert.equal(proxy.table.inflight(0), 1);
-    clock.advance(500);
-    assert.equal(proxy.table.inflight(0), 0);
-    peer.socket.write('through');
-    await until(() => peer.text === 'through');
-    assert.equal(outcome(proxy, 0, Outcome.connectFailure), 1);
-  });
-
-  test('no further try begins after `retryTimeout`', async () => {
-    const clock = new FakeClock();
-    const hole = owned(await BlackHole.start());
-    const node = await backend();
-    const proxy = await plane({ ports: [hole.port, node.port], clock, connectTimeout: 2000, retryTimeout: 1000 });
-    const peer = await client(proxy);
-    await until(() => proxy.table.inflight(0) === 1);
-    clock.advance(2400);
-    await until(() => peer.ending !== null);
-    assert.equal(node.accepted, 0);
-    assert.equal(proxy.inflight, 0);
-  });
-
   test('a stream without a byte either way is cut after the idle timeout, one with bytes is not', async () => {
     const clock = new FakeClock();
     const node = await backend();
@@ -381,7 +279,35 @@ describe('TCP listener', { timeout: 30_000 }, () => {
     await until(() => proxy.inflight === 0);
     assert.equal(proxy.route(RouteField.requestBytes), 8);
     assert.equal(proxy.node(0, NodeField.receivedBytes), 8);
+    clock.advance(21_000);
+    assert.equal(proxy.wheel.size, 0, 'without streams nothing is counted');
   });
+
+  for (const sender of ['client', 'node'] as const) {
+    test(`bytes of the ${sender} alone keep a stream open, and its end leaves no timer`, async () => {
+      const clock = new FakeClock();
+      let heard = 0;
+      const node = await backend((socket) => {
+        socket.on('data', (chunk) => {
+          heard += chunk.length;
+        });
+        socket.on('end', () => socket.end());
+      });
+      const proxy = await plane({ ports: [node.port], clock, idleTimeoutMs: 5000 });
+      const peer = await client(proxy);
+      await until(() => node.sockets.size === 1);
+      for (let round = 1; round <= 4; round++) {
+        const from = sender === 'client' ? peer.socket : [...node.sockets][0]!;
+        from.write('.');
+        await until(() => (sender === 'client' ? heard : peer.received.length) === round);
+        clock.advance(4000);
+      }
+      assert.equal(proxy.inflight, 1);
+      peer.socket.end();
+      await until(() => proxy.inflight === 0);
+      assert.equal(proxy.wheel.size, 1, 'only the one that counts bytes');
+    });
+  }
 
   test('draining refuses new connections; open streams go on until they end', async () => {
     const node = await backend();

@@ -281,7 +281,7 @@ describe('bodies of requests', () => {
 
   it('holds back a client whose node does not read', async (t) => {
     const { client, backend } = await startProxy(t, [(request) => void request.socket.pause()]);
-    const total = 64 << 20;
+    const total = 24 << 20;
     client.write(`POST / HTTP/1.1\r\nHost: t\r\nContent-Length: ${total}\r\n\r\n`);
     await backend.arrived(1);
     client.write(Buffer.alloc(total));

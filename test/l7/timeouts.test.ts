@@ -133,7 +133,7 @@ describe('timeouts', () => {
 
   it('answers 504 when the node does not take the request in time', async (t) => {
     const { client, clock, backend, plane } = await timed(t, [(request) => void request.socket.pause()]);
-    const total = 64 << 20;
+    const total = 24 << 20;
     client.write(`POST / HTTP/1.1\r\nHost: t\r\nContent-Length: ${total}\r\n\r\n`);
     await backend.arrived(1);
     client.write(Buffer.alloc(total));

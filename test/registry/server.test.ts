@@ -90,6 +90,19 @@ test('the index of a later process is above that of an earlier one', async (t) =
   assert.ok((await second.get('/v1/catalog/services')).index > index);
 });
 
+test('a client that goes away while it waits leaves no wait behind', async (t) => {
+  const clock = new FakeClock();
+  const registry = await RegistryHarness.start(t, clock);
+  const { index } = await registry.get('/v1/catalog/services');
+  const gone = new AbortController();
+  const poll = fetch(registry.url(`/v1/catalog/services?index=${index}`), { signal: gone.signal });
+  while (clock.pending === 0) await registry.get('/v1/status/leader');
+  gone.abort();
+  await assert.rejects(poll);
+  for (let turn = 0; turn < 100 && clock.pending > 0; turn++) await registry.get('/v1/status/leader');
+  assert.equal(clock.pending, 0);
+});
+
 test('a client that goes away in the middle of a body is nobody’s fault', async (t) => {
   const registry = await RegistryHarness.start(t, new FakeClock());
   const socket = connect(registry.address.port, registry.address.host);

@@ -4,12 +4,12 @@ import { systemClock } from '../../src/core/clock.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import { Catalogs } from '../../src/discovery/catalogs.ts';
 import { ConsulDiscovery } from '../../src/discovery/consul.ts';
-import { type ConsulOptions, DEFAULT_CONSUL } from '../../src/discovery/consul-options.ts';
-import { DEFAULT_GUARD } from '../../src/discovery/guard.ts';
+import type { ConsulOptions } from '../../src/discovery/consul-options.ts';
 import { LastGoodCache } from '../../src/discovery/last-good-cache.ts';
 import { NodeSets } from '../../src/discovery/node-sets.ts';
 import type { NodeSet, ServiceQuery } from '../../src/discovery/types.ts';
 import { CONSUL_COMMAND, type ConsulServer, consulBinary, startConsul } from '../support/consul.ts';
+import { DEFAULT_CONSUL, DEFAULT_GUARD } from '../support/discovery-defaults.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 import { serverSuite } from '../support/server-suite.ts';
 

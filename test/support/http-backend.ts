@@ -12,8 +12,8 @@ export class BackendRequest {
   /** Which of the backend's connections carried it; the first is 1. */
   readonly connection: number;
   readonly socket: Socket;
-  /** Raw bytes behind the head that belong to this request, chunk framing included. */
-  rawBody: Buffer = Buffer.alloc(0);
+  #parts: Buffer[] = [];
+  #length = 0;
   complete = false;
   #whenComplete: (() => void) | null = null;
 
@@ -27,16 +27,24 @@ export class BackendRequest {
     this.socket = socket;
   }
 
+  /** Raw bytes behind the head that belong to this request, chunk framing included. */
+  get rawBody(): Buffer {
+    if (this.#parts.length !== 1) this.#parts = [Buffer.concat(this.#parts)];
+    return this.#parts[0]!;
+  }
+
   /** Takes bytes of the body; returns how many belong to it. */
   feed(bytes: Buffer): number {
-    const all = Buffer.concat([this.rawBody, bytes]);
-    const length = this.#bodyLength(all);
-    this.complete = length >= 0 && length <= all.length;
-    const end = this.complete ? length : all.length;
-    const taken = end - this.rawBody.length;
-    this.rawBody = all.subarray(0, end);
-    if (this.complete) this.#whenComplete?.();
-    return taken;
+    const before = this.#length;
+    this.#parts.push(bytes);
+    this.#length += bytes.length;
+    const length = this.#bodyLength();
+    this.complete = length >= 0 && length <= this.#length;
+    if (!this.complete) return bytes.length;
+    this.#parts = [this.rawBody.subarray(0, length)];
+    this.#length = length;
+    this.#whenComplete?.();
+    return length - before;
   }
 
   /** Resolves when the whole body is here. */
@@ -59,8 +67,8 @@ export class BackendRequest {
     return this.write(`HTTP/1.1 ${status} X\r\n${fields}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
   }
 
-  #bodyLength(all: Buffer): number {
-    if (this.fields.get('transfer-encoding') !== undefined) return chunkedLength(all);
+  #bodyLength(): number {
+    if (this.fields.get('transfer-encoding') !== undefined) return chunkedLength(this.rawBody);
     return Number(this.fields.get('content-length') ?? 0);
   }
 }
