@@ -36,7 +36,7 @@ export async function run(options: RunOptions): Promise<number> {
     ...http.map((address) => `http ${formatAddress(address)}`),
     ...tcp.map((address) => `tcp ${formatAddress(address)}`),
   ];
-  log.info('started', `headgate ${version()} listens: ${places.join(', ')}; admin http://${formatAddress(admin)}`, {
+  log.info('gateway.started', `headgate ${version()} listens: ${places.join(', ')}; admin http://${formatAddress(admin)}`, {
     http,
     tcp,
     admin,

@@ -33,6 +33,10 @@ export class GatewayMetrics implements MetricsSource {
     return [{ id: '', slot: NO_ROUTE, upstream: '' }, ...planned];
   }
 
+  streamRoutes(): readonly RouteMetrics[] {
+    return this.#state.publisher.streamRoutes.map(({ id, slot, upstreamId }) => ({ id, slot, upstream: upstreamId }));
+  }
+
   listeners(): readonly ListenerMetrics[] {
     const { http, tcp } = this.#state.listeners;
     return [...http, ...tcp].map(({ name, slot }) => ({ name, slot }));

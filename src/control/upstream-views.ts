@@ -1,8 +1,8 @@
 import type { NodeView, SourceView, UpstreamView } from '../admin/views.ts';
-import { OUTCOMES } from '../balancers/types.ts';
 import type { Clock } from '../core/clock.ts';
 import type { NodeSet } from '../discovery/types.ts';
 import { NodeField } from '../telemetry/counters.ts';
+import { OUTCOME_NAMES } from '../telemetry/outcome-names.ts';
 import { HEALTH_NAMES } from '../upstream/node-table.ts';
 import type { PlannedNode, PlannedUpstream } from '../upstream/plan.ts';
 import { selectReady } from '../upstream/ready-set.ts';
@@ -58,7 +58,7 @@ function viewNode(upstreamId: string, { slot, node }: PlannedNode, now: number, 
   const { table, nodes } = parts.statistics;
   const latency = table.latency(slot);
   const lastError = parts.lastProbeError(nodeKey(upstreamId, node));
-  const requests = OUTCOMES.map((outcome, index) => [outcome, nodes.sum(slot, NodeField.outcome + index)]);
+  const requests = OUTCOME_NAMES.map((outcome, index) => [outcome, nodes.sum(slot, NodeField.outcome + index)]);
   return {
     host: node.host,
     port: node.port,

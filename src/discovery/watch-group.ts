@@ -128,7 +128,7 @@ export class WatchGroup<T> implements Closable {
   #changed(key: string, subject: Subject<T>, change: WatchedChange<T>): void {
     this.#reports.add(subject.source, subject.label, this.#parts.rules, change);
     const { before, after } = change;
-    if (change.verdict !== null && after.state !== 'stale') subject.remember(after.members);
+    if (change.verdict !== null) subject.remember(after.members);
     if (before.members === after.members && before.state === after.state) return;
     for (const listener of this.#listeners) this.#tell(listener, key);
   }

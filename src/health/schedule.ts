@@ -67,8 +67,6 @@ export class Schedule<T extends Scheduled> {
   #wake(): void {
     this.#timer = null;
     const now = this.#clock.now();
-    // Until the end of the loop a timer is under way as far as `add` is concerned: one is armed below.
-    this.#wakesAt = Number.NEGATIVE_INFINITY;
     for (let first = this.#heap[0]; first && first.due <= now; first = this.#heap[0]) {
       this.remove(first);
       this.#run(first);

@@ -64,7 +64,7 @@ export class Exposition {
       ...runtimeFamilies(source, this.#build),
       ...listenerFamilies(source.listeners(), this.#listeners),
       ...routeFamilies(source.routes(), this.#routes),
-      ...streamFamilies(source.streamRoutes?.() ?? [], this.#routes),
+      ...streamFamilies(source.streamRoutes(), this.#routes),
       ...nodeFamilies(source.upstreams(), source.nodes(), this.#nodes),
       ...discoveryFamilies(source.discovery(), source.discoverySources()),
     ];

@@ -9,7 +9,7 @@ export interface MetricsSource {
   /** HTTP routes in force. Requests that matched none may be a row with an empty `id` and `upstream`. */
   routes(): readonly RouteMetrics[];
   /** Stream routes in force. */
-  streamRoutes?(): readonly RouteMetrics[];
+  streamRoutes(): readonly RouteMetrics[];
   listeners(): readonly ListenerMetrics[];
   upstreams(): readonly UpstreamMetrics[];
   /** All nodes of all upstreams. */

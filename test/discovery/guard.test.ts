@@ -18,6 +18,7 @@ class Guarded {
   readonly seen: Seen[] = [];
   readonly set: GuardedSet<Node>;
   hosts: readonly string[] = [];
+  weights: readonly number[] = [];
   #members: readonly Node[] = [];
   /** How often the members in force were replaced. */
   rebuilds = 0;
@@ -36,6 +37,7 @@ class Guarded {
         if (members !== this.#members) this.rebuilds += 1;
         this.#members = members;
         this.hosts = members.map((each) => each.host);
+        this.weights = members.map((each) => each.weight);
       },
     );
   }
@@ -57,6 +59,7 @@ describe('the guard, with one set', () => {
 
   it('applies the first changes at once and merges those that follow, every 200 ms', () => {
     const guarded = new Guarded(clock);
+    clock.advance(60_000);
     for (const count of [1, 2, 1, 2]) {
       guarded.set.offer(nodes(count));
       assert.equal(guarded.hosts.length, count);
@@ -156,6 +159,7 @@ describe('the guard, with one set', () => {
     assert.equal(guarded.last?.verdict, 'held');
     assert.equal(guarded.hosts.length, 7);
     assert.ok(guarded.hosts.includes('10.9.9.9'));
+    assert.deepEqual(guarded.weights, [7, 1, 1, 1, 1, 1, 1]);
     clock.advance(1000);
     guarded.set.offer([node('10.8.8.8')]);
     assert.equal(guarded.hosts.length, 7, 'a node that came and went while held is gone');
@@ -344,8 +348,10 @@ describe('the guard, with many services of one source', () => {
     services[1]!.set.offer([]);
     clock.advance(500);
     services[0]!.set.offer(nodes(2));
-    services[1]!.set.close();
     services[2]!.set.offer([]);
     assert.equal(services[2]!.last?.verdict, 'applied');
+    services[1]!.set.close();
+    services[3]!.set.offer([]);
+    assert.equal(services[3]!.last?.verdict, 'applied');
   });
 });

@@ -87,7 +87,7 @@ describe('the cache of last good sets', { timeout: 30_000 }, () => {
     assert.equal(cache.catalog('consul'), null);
   });
 
-  it('writes a second after a change, and ten minutes after one that only confirms', async () => {
+  it('writes a second after a change, and ten minutes after one that only confirms, whichever is first', async () => {
     const cache = await open();
     const members = nodes(1);
     cache.putNodes(WEB, members);
@@ -104,6 +104,12 @@ describe('the cache of last good sets', { timeout: 30_000 }, () => {
     clock.advance(1);
     assert.equal(clock.pending, 0);
     await written(confirmedAt);
+    cache.putNodes(WEB, members);
+    clock.advance(5_000);
+    cache.putNodes(WEB, nodes(2));
+    const nextAt = clock.wall();
+    clock.advance(1_000);
+    await written(nextAt);
     await cache.close(far());
   });
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { beforeEach, describe, it } from 'node:test';
 import type { HeadgateError } from '../../src/core/errors.ts';
 import { seededRandom } from '../../src/core/random.ts';
@@ -168,6 +169,17 @@ describe('the watch loop', () => {
       assert.equal(source.delivered.length + source.failed.length, told);
       assert.equal(clock.pending, 0, 'a timer was left behind');
     }
+  });
+
+  it('leaves nothing behind on the signal, however many questions it asks', async () => {
+    source.answer = says('a', 1_000);
+    void start();
+    await clock.run(100_000);
+    source.answer = breaks('down');
+    await clock.run(100_500);
+    assert.ok(source.asked.length > 100);
+    assert.ok(getEventListeners(abort.signal, 'abort').length <= 2);
+    abort.abort();
   });
 
   it('asks nothing when it is told to end before it began', async () => {

@@ -225,6 +225,16 @@ describe('health monitor: a list of targets that changes', () => {
     assert.deepEqual(rig.taken(), []);
   });
 
+  it('never probes again what left while it was probed', async () => {
+    const rig = new Rig();
+    rig.answers.set('a', 'hang');
+    rig.monitor.track([target('u|a'), target('u|b')]);
+    await settle();
+    rig.monitor.track([target('u|b')]);
+    await rig.clock.run(100_000);
+    assert.deepEqual(rig.probesOf('a'), [0]);
+  });
+
   it('drops the answer of a probe whose target left, also when the target is back before it', async () => {
     const rig = new Rig();
     const plan = planOf({ unhealthy: { tcpFailures: 1 } });

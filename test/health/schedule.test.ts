@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { seededRandom } from '../../src/core/random.ts';
 import { Schedule } from '../../src/health/schedule.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -66,6 +67,19 @@ describe('schedule', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('keeps its order when many are removed from its midst', () => {
+    const random = seededRandom(3);
+    for (let round = 0; round < 20; round++) {
+      const { clock, schedule } = setup();
+      const entries = Array.from({ length: 300 }, () => new Entry());
+      for (const entry of entries) schedule.add(entry, 100 * (1 + random.below(1000)));
+      const removed = new Set(entries.filter(() => random.below(3) > 0));
+      for (const entry of removed) schedule.remove(entry);
+      clock.advance(200_000);
+      for (const entry of entries) assert.deepEqual(entry.ranAt, removed.has(entry) ? [] : [entry.due]);
+    }
   });
 
   it('lets an entry add itself again, due at once, without a spin', () => {

@@ -71,7 +71,7 @@ export class HeadgateProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const headgate = new HeadgateProcess(directory, child);
-    await headgate.event('started');
+    await headgate.event('gateway.started');
     return headgate;
   }
 
@@ -139,7 +139,7 @@ export class HeadgateProcess {
   }
 
   get #started(): LoggedEvent {
-    const started = this.events.find((entry) => entry.event === 'started');
+    const started = this.events.find((entry) => entry.event === 'gateway.started');
     if (!started) throw new Error('headgate has not started');
     return started;
   }
