@@ -63,7 +63,8 @@ export function createDiscoveries(
       cached: consul?.cached ?? false,
       defaultWeight: consul?.weight ?? 1,
       wait: (consul?.timeout.wait ?? 60) * SECOND,
-      timeout: (consul?.timeout.connect ?? 2) * SECOND,
+      connectTimeout: (consul?.timeout.connect ?? 2) * SECOND,
+      timeout: (consul?.timeout.read ?? 5) * SECOND,
       concurrency: consul?.concurrency ?? 16,
       maxWatches: consul?.max_watches ?? 190,
     };

@@ -42,7 +42,7 @@ export class ConsulDiscovery implements Discovery, Closable {
       consulServers(options.servers),
       options.token,
       options.concurrency,
-      options.timeout,
+      options.connectTimeout,
     );
     this.#direct = new Gate(options.concurrency);
     this.#watches = new Gate(options.maxWatches);

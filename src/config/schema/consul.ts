@@ -5,6 +5,7 @@ import { WEIGHT_MAX } from './node.ts';
 const timeoutSchema = strict(
   {
     connect: withDefault(seconds('Longest wait for a connection to Consul.'), 2),
+    read: withDefault(seconds('Longest wait for an answer that Consul need not hold back.'), 5),
     wait: withDefault(
       Type.Number({ minimum: 1, maximum: 600, description: 'How long Consul may hold a question open. Seconds.' }),
       60,
