@@ -17,6 +17,7 @@ export const DEFAULT_CONSUL: Omit<ConsulOptions, 'servers'> = {
   cached: false,
   defaultWeight: 1,
   wait: 60_000,
+  connectTimeout: 2_000,
   timeout: 5_000,
   concurrency: 8,
   maxWatches: 190,
