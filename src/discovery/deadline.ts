@@ -36,10 +36,3 @@ export function withDeadline<T>(
     task(controller.signal).then(resolve, reject).finally(finish);
   });
 }
-
-/** Waits for `work`, but no longer than until `deadline` (monotonic milliseconds). */
-export async function settledBy(clock: Clock, deadline: number, work: Promise<unknown>): Promise<void> {
-  const done = new AbortController();
-  await Promise.race([work, sleep(clock, Math.max(0, deadline - clock.now()), done.signal)]);
-  done.abort();
-}
