@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import { HeadgateError } from '../core/errors.ts';
 
 /**
