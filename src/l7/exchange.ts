@@ -101,12 +101,10 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#answerHeadless(REQUEST_TIMEOUT);
   }
 
-  /** More bytes are in the client's input. True while they are, or may be, part of this request. */
-  clientBytes(): boolean {
-    if (this.#body.complete) return false;
+  /** More bytes are in the client's input. What is not the body of this request stays there. */
+  clientBytes(): void {
     const connection = this.#connection;
-    if (connection !== null && this.#phase !== 'connect') this.#push(connection);
-    return true;
+    if (connection !== null && !this.#body.complete && this.#phase !== 'connect') this.#push(connection);
   }
 
   /** The client has sent its FIN. A request that is whole is still answered. */
