@@ -5,6 +5,7 @@ import { Outcome } from '../../src/balancers/types.ts';
 import { HeadgateError } from '../../src/core/errors.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { ListenerField, NodeField, RouteField } from '../../src/telemetry/counters.ts';
+import { NO_ROUTE } from '../../src/upstream/plan.ts';
 import { plainBackend } from '../support/http-backend.ts';
 import { startProxy, TestPlane, turns, until } from '../support/plane.ts';
 import { deadPort } from '../support/tcp-backend.ts';
@@ -99,6 +100,7 @@ describe('HTTP proxy', () => {
     assert.equal(head.status, 404);
     assert.equal(client.received.length, 0);
     assert.equal(plane.statusCount(503), 1);
+    assert.equal(plane.statusCount(404, NO_ROUTE), 2, 'requests that no route took are counted too');
   });
 
   it('refuses a malformed head, counts it, and closes so that the answer can be read', async (t) => {
