@@ -9,10 +9,9 @@ import { type Closable, Scope } from '../core/scope.ts';
 import { Catalogs } from '../discovery/catalogs.ts';
 import { LastGoodCache } from '../discovery/last-good-cache.ts';
 import { NodeSets } from '../discovery/node-sets.ts';
-import { HealthMonitor } from '../health/monitor.ts';
 import { Exposition } from '../telemetry/exposition.ts';
-import { Health } from '../upstream/node-table.ts';
 import type { DataPathSettings, WorkerSeed } from '../worker/protocol.ts';
+import { createMonitor } from './active-checks.ts';
 import { GatewayAdminViews } from './admin-views.ts';
 import { Assembly } from './assembly.ts';
 import { AutoRouter } from './auto-router.ts';
@@ -139,7 +138,7 @@ export class Gateway implements Closable {
       publish: (patch) => this.#pool?.publish(patch),
       workers: () => this.#pool?.alive() ?? [],
     });
-    const monitor = this.#scope.own(healthMonitor(this.#options, statistics, nodeSlots, publisher));
+    const monitor = this.#scope.own(createMonitor(this.#options, statistics, nodeSlots, publisher));
     const history = await this.#history();
     const assembly = new Assembly(nodeSets, publisher, monitor, history);
     const autoRouter = new AutoRouter({ nodeSets, catalogs, assembly, settings: document.discovery, discoveries, log });
@@ -249,27 +248,6 @@ export class Gateway implements Closable {
     this.#views = views;
     return this.#scope.own(new AdminServer(address, document.admin.key ?? null, views, log, clock));
   }
-}
-
-/** Active checks write what they find into the node table, and every worker sees it at its next pick. */
-function healthMonitor(
-  { clock, random, log }: Tools,
-  statistics: Statistics,
-  nodeSlots: NodeSlots,
-  publisher: Publisher,
-): HealthMonitor {
-  return new HealthMonitor({
-    clock,
-    random,
-    log,
-    onChange: (key, health) => {
-      const slot = nodeSlots.get(key);
-      const upstream = publisher.upstreams.get(key.slice(0, key.lastIndexOf('|')));
-      if (slot === undefined || !upstream) return;
-      statistics.table.setHealth(slot, Health[health]);
-      statistics.table.bump(upstream.slot);
-    },
-  });
 }
 
 function dataPathSettings(document: Document): DataPathSettings {

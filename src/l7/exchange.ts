@@ -107,9 +107,9 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     if (connection !== null && !this.#body.complete && this.#phase !== 'connect') this.#push(connection);
   }
 
-  /** The client has sent its FIN. A request that is whole is still answered. */
+  /** The client has sent its FIN. A request that is whole is still answered, and shows to be when it is sent. */
   clientEnded(): void {
-    if (!this.#body.complete) this.#cutClient('CLIENT_FIN');
+    if (!this.#body.complete && this.#phase !== 'connect') this.#cutClient('CLIENT_FIN');
   }
 
   /** The client's connection broke or was closed. */
@@ -305,6 +305,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     const isWell = this.#body.take(this.#client.input, this.#toUpstream);
     this.#toUpstream.flush();
     if (!isWell) return this.#badBody();
+    if (!this.#body.complete && this.#client.ended) return this.#cutClient('CLIENT_FIN');
     if (this.#body.complete && this.#phase === 'send') this.#phase = 'wait';
     if (!this.#body.complete && connection.socket.writableLength > HIGH_WATER) this.#client.pause();
     this.#watch(connection);

@@ -14,12 +14,16 @@ const random = seededRandom(11);
 const DELIVERIES: readonly (readonly [string, (steps: readonly Step[]) => Step[]])[] = [
   ['as written', (steps) => [...steps]],
   ['in one piece', inOnePiece],
-  ['byte by byte', (steps) => steps.flatMap((step) => (typeof step === 'string' ? pieces(step, random) : [step]))],
+  ['byte by byte', byteByByte],
 ];
 
 function inOnePiece(steps: readonly Step[]): Step[] {
   const text = steps.filter((step) => typeof step === 'string').join('');
   return [text, ...steps.filter((step) => typeof step !== 'string')].filter((step) => step !== '');
+}
+
+function byteByByte(steps: readonly Step[]): Step[] {
+  return steps.flatMap((step): Step[] => (typeof step === 'string' ? pieces(step, random) : [step]));
 }
 
 let plane: TestPlane;

@@ -38,7 +38,12 @@ function deaths(name: string, before: readonly Step[], more: Partial<Fault>): Fa
 const FAULTS: readonly Fault[] = [
   ...deaths('the request is here', [], { silent: true, status: 502 }),
   ...deaths('half of the body is here', [], { silent: true, status: 502, sent: 'half', methods: WITH_BODY }),
-  ...deaths('the head is here and the body awaits 100', [], { silent: true, status: 502, sent: 'head', methods: WITH_BODY }),
+  ...deaths('the head is here and the body awaits 100', [], {
+    silent: true,
+    status: 502,
+    sent: 'head',
+    methods: WITH_BODY,
+  }),
   ...deaths('behind 100', ['HTTP/1.1 100 Continue\r\n\r\n'], { status: 502, sent: 'half', methods: WITH_BODY }),
   ...deaths('one byte of the answer', ['H'], { status: 502 }),
   ...deaths('part of the head', [`${OK}Content-`], { status: 502 }),
@@ -46,12 +51,22 @@ const FAULTS: readonly Fault[] = [
   ...deaths('part of the chunks', [`${OK}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`], { status: 0 }),
   ...deaths('the whole answer', [`${OK}Content-Length: 3\r\n\r\nabc`], {}),
   fault('an early answer', [`${OK}Content-Length: 3\r\n\r\nabc`], { sent: 'half', methods: WITH_BODY }),
-  fault('an early answer instead of 100', ['HTTP/1.1 413 X\r\nContent-Length: 0\r\n\r\n'], { sent: 'head', status: 413, methods: WITH_BODY }),
-  fault('extra bytes', [`${OK}Content-Length: 3\r\n\r\nabcHTTP/1.1 200 OK\r\nX-Tag: wrong\r\nContent-Length: 0\r\n\r\n`], {}),
+  fault('an early answer instead of 100', ['HTTP/1.1 413 X\r\nContent-Length: 0\r\n\r\n'], {
+    sent: 'head',
+    status: 413,
+    methods: WITH_BODY,
+  }),
+  fault(
+    'extra bytes',
+    [`${OK}Content-Length: 3\r\n\r\nabcHTTP/1.1 200 OK\r\nX-Tag: wrong\r\nContent-Length: 0\r\n\r\n`],
+    {},
+  ),
   fault('not an answer', ['nonsense\r\n\r\n'], { status: 502 }),
   fault('204', ['HTTP/1.1 204 X\r\n\r\n'], { status: 204, kept: true }),
   fault('304', ['HTTP/1.1 304 X\r\nContent-Length: 3\r\n\r\n'], { status: 304, kept: true }),
-  fault('a hint that the connection stays', [`${OK}Keep-Alive: timeout=60\r\nContent-Length: 0\r\n\r\n`], { kept: true }),
+  fault('a hint that the connection stays', [`${OK}Keep-Alive: timeout=60\r\nContent-Length: 0\r\n\r\n`], {
+    kept: true,
+  }),
   fault('a hint that the connection ends', [`${OK}Connection: close\r\nContent-Length: 0\r\n\r\n`], {}),
   fault('an answer of HTTP/1.0', ['HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n'], {}),
 ];
@@ -231,7 +246,7 @@ function unreliable(random: Random, arrivals: Map<string, number>): (asked: Aske
     reply(asked);
     if (dice === 4) socket.write(`${OK}X-Tag: astray\r\nContent-Length: 6\r\n\r\nastray`);
     else if (dice === 5) socket.end();
-    else if (dice === 6) socket.resetAndDestroy();
+    else if (dice === 6) setImmediate(() => socket.resetAndDestroy());
   };
 }
 

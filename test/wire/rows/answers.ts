@@ -27,12 +27,28 @@ const START: AnswerRow[] = [
   passed('a length', hello, hello),
   passed('a length of zero', `${OK}Content-Length: 0\r\n\r\n`, `${OK}Content-Length: 0\r\n\r\n`),
   passed('the length moves behind the rest', `${OK}Content-Length: 5\r\nA: b\r\n\r\nhello`, withFields('A: b')),
-  passed('another reason', 'HTTP/1.1 404 Not Here, Sorry\r\nContent-Length: 0\r\n\r\n', 'HTTP/1.1 404 Not Here, Sorry\r\nContent-Length: 0\r\n\r\n'),
+  passed(
+    'another reason',
+    'HTTP/1.1 404 Not Here, Sorry\r\nContent-Length: 0\r\n\r\n',
+    'HTTP/1.1 404 Not Here, Sorry\r\nContent-Length: 0\r\n\r\n',
+  ),
   passed('an empty reason', 'HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n', 'HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n'),
   passed('no reason', 'HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n', 'HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n'),
-  passed('a reason beyond ASCII', 'HTTP/1.1 200 \xfcber\r\nContent-Length: 0\r\n\r\n', 'HTTP/1.1 200 \xfcber\r\nContent-Length: 0\r\n\r\n'),
-  passed('an unknown status', 'HTTP/1.1 299 X\r\nContent-Length: 0\r\n\r\n', 'HTTP/1.1 299 X\r\nContent-Length: 0\r\n\r\n'),
-  passed('a 503 of the node', 'HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n', 'HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n'),
+  passed(
+    'a reason beyond ASCII',
+    'HTTP/1.1 200 \xfcber\r\nContent-Length: 0\r\n\r\n',
+    'HTTP/1.1 200 \xfcber\r\nContent-Length: 0\r\n\r\n',
+  ),
+  passed(
+    'an unknown status',
+    'HTTP/1.1 299 X\r\nContent-Length: 0\r\n\r\n',
+    'HTTP/1.1 299 X\r\nContent-Length: 0\r\n\r\n',
+  ),
+  passed(
+    'a 503 of the node',
+    'HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n',
+    'HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n',
+  ),
   ...[
     'hello',
     '\r\nHTTP/1.1 200 OK',
@@ -59,11 +75,34 @@ const START: AnswerRow[] = [
 ];
 
 const FIELDS: AnswerRow[] = [
-  passed('fields as they came', withFields('b-B: 1', 'A:', 'Set-Cookie: a=b', 'Set-Cookie: c=d', 'X_Y: \xe9'), withFields('b-B: 1', 'A:', 'Set-Cookie: a=b', 'Set-Cookie: c=d', 'X_Y: \xe9')),
-  passed('hop-by-hop fields', withFields('Keep-Alive: timeout=5', 'Proxy-Connection: close', 'Proxy-Authenticate: Basic', 'Upgrade: h2c', 'TE: a', 'A: b'), withFields('A: b')),
-  passed('named fields end here', withFields('X-A: 1', 'Connection: x-a, keep-alive', 'X-A: 2', 'A: b'), withFields('A: b')),
+  passed(
+    'fields as they came',
+    withFields('b-B: 1', 'A:', 'Set-Cookie: a=b', 'Set-Cookie: c=d', 'X_Y: \xe9'),
+    withFields('b-B: 1', 'A:', 'Set-Cookie: a=b', 'Set-Cookie: c=d', 'X_Y: \xe9'),
+  ),
+  passed(
+    'hop-by-hop fields',
+    withFields(
+      'Keep-Alive: timeout=5',
+      'Proxy-Connection: close',
+      'Proxy-Authenticate: Basic',
+      'Upgrade: h2c',
+      'TE: a',
+      'A: b',
+    ),
+    withFields('A: b'),
+  ),
+  passed(
+    'named fields end here',
+    withFields('X-A: 1', 'Connection: x-a, keep-alive', 'X-A: 2', 'A: b'),
+    withFields('A: b'),
+  ),
   passed('Trailer without chunks', withFields('Trailer: X-A'), hello),
-  passed('199 fields and a length', `${OK}${many(199)}Content-Length: 0\r\n\r\n`, `${OK}${many(199)}Content-Length: 0\r\n\r\n`),
+  passed(
+    '199 fields and a length',
+    `${OK}${many(199)}Content-Length: 0\r\n\r\n`,
+    `${OK}${many(199)}Content-Length: 0\r\n\r\n`,
+  ),
   passed('a head of 32768 bytes', padded(32_768), padded(32_768)),
   bad('a head of 32769 bytes', padded(32_769)),
   bad('201 fields', `${OK}${many(200)}Content-Length: 0\r\n\r\n`),
@@ -102,8 +141,8 @@ const FRAMING: AnswerRow[] = [
   ...['5, 5', '+5', '-5', '0x5', '', '5 5', '1e1', '99999999999999999999'].map((value) =>
     bad(`length ${JSON.stringify(value)}`, `${OK}Content-Length: ${value}\r\n\r\nhello`),
   ),
-  ...['gzip', 'identity', 'gzip, chunked', 'chunked, gzip', 'xchunked', '', 'chunked ', '"chunked"', '\x0bchunked'].map((value) =>
-    bad(`coding ${JSON.stringify(value)}`, `${OK}Transfer-Encoding: ${value}\r\n\r\n0\r\n\r\n`),
+  ...['gzip', 'identity', 'gzip, chunked', 'chunked, gzip', 'xchunked', '', 'chunked ', '"chunked"', '\x0bchunked'].map(
+    (value) => bad(`coding ${JSON.stringify(value)}`, `${OK}Transfer-Encoding: ${value}\r\n\r\n0\r\n\r\n`),
   ),
   bad('chunks in HTTP/1.0', 'HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'),
   once('a bad framing on HEAD', both('Content-Length: 5', 'Transfer-Encoding: chunked'), BAD_HEAD, { ask: HEAD }),
@@ -111,12 +150,30 @@ const FRAMING: AnswerRow[] = [
   once('the node closes, in a list', withFields('Connection: keep-alive, Close'), hello),
   once('HTTP/1.0', hello.replace('1.1', '1.0'), hello),
   passed('HTTP/1.0 with keep-alive', withFields('Connection: keep-alive').replace('1.1', '1.0'), hello),
-  once('HTTP/1.0 until its end', ['HTTP/1.0 200 OK\r\n\r\n', 'he', 'llo', FIN], `${OK}Transfer-Encoding: chunked\r\n\r\n`, { rechunked: 'hello' }),
-  once('until its end', [`${OK}\r\n`, 'he', 'llo', FIN], `${OK}Transfer-Encoding: chunked\r\n\r\n`, { rechunked: 'hello' }),
+  once(
+    'HTTP/1.0 until its end',
+    ['HTTP/1.0 200 OK\r\n\r\n', 'he', 'llo', FIN],
+    `${OK}Transfer-Encoding: chunked\r\n\r\n`,
+    { rechunked: 'hello' },
+  ),
+  once('until its end', [`${OK}\r\n`, 'he', 'llo', FIN], `${OK}Transfer-Encoding: chunked\r\n\r\n`, {
+    rechunked: 'hello',
+  }),
   once('until its end, with nothing', [`${OK}\r\n`, FIN], `${OK}Transfer-Encoding: chunked\r\n\r\n`, { rechunked: '' }),
-  once('until its end, something like chunks', [`${OK}\r\n5\r\nhello\r\n0\r\n\r\n`, FIN], `${OK}Transfer-Encoding: chunked\r\n\r\n`, { rechunked: '5\r\nhello\r\n0\r\n\r\n' }),
-  once('until its end, 100 KB', [`${OK}\r\n${'x'.repeat(100_000)}`, FIN], `${OK}Transfer-Encoding: chunked\r\n\r\n`, { rechunked: 'x'.repeat(100_000) }),
-  passed('100 KB', `${OK}Content-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`, `${OK}Content-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`),
+  once(
+    'until its end, something like chunks',
+    [`${OK}\r\n5\r\nhello\r\n0\r\n\r\n`, FIN],
+    `${OK}Transfer-Encoding: chunked\r\n\r\n`,
+    { rechunked: '5\r\nhello\r\n0\r\n\r\n' },
+  ),
+  once('until its end, 100 KB', [`${OK}\r\n${'x'.repeat(100_000)}`, FIN], `${OK}Transfer-Encoding: chunked\r\n\r\n`, {
+    rechunked: 'x'.repeat(100_000),
+  }),
+  passed(
+    '100 KB',
+    `${OK}Content-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`,
+    `${OK}Content-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`,
+  ),
 ];
 
 const CHUNKED = `${OK}Transfer-Encoding: chunked\r\n\r\n`;
@@ -125,8 +182,16 @@ const CHUNKS: AnswerRow[] = [
   passed('chunks', `${CHUNKED}5\r\nhello\r\n0\r\n\r\n`, `${CHUNKED}5\r\nhello\r\n0\r\n\r\n`),
   passed('no chunk but the last', `${CHUNKED}0\r\n\r\n`, `${CHUNKED}0\r\n\r\n`),
   passed('chunk extensions', `${CHUNKED}5;a=b;c="d"\r\nhello\r\n0;e\r\n\r\n`, `${CHUNKED}5\r\nhello\r\n0\r\n\r\n`),
-  passed('trailers', `${OK}Trailer: Etag, X\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nEtag: "a"\r\nX: b\r\nSet-Cookie: c\r\n\r\n`, `${OK}Trailer: Etag, X\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nEtag: "a"\r\n\r\n`),
-  once('chunks, then the node closes', `${OK}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, `${CHUNKED}0\r\n\r\n`),
+  passed(
+    'trailers',
+    `${OK}Trailer: Etag, X\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nEtag: "a"\r\nX: b\r\nSet-Cookie: c\r\n\r\n`,
+    `${OK}Trailer: Etag, X\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nEtag: "a"\r\n\r\n`,
+  ),
+  once(
+    'chunks, then the node closes',
+    `${OK}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    `${CHUNKED}0\r\n\r\n`,
+  ),
   ...[
     '0x5\r\nhello\r\n0\r\n\r\n',
     ' 5\r\nhello\r\n0\r\n\r\n',
@@ -188,17 +253,28 @@ const INTERIM: AnswerRow[] = [
   passed('103', hint + hello, hint + hello),
   passed('eight times 103', hint.repeat(8) + hello, hint.repeat(8) + hello),
   passed('103 with framing', `HTTP/1.1 103 X\r\nContent-Length: 5\r\n\r\n${hello}`, `HTTP/1.1 103 X\r\n\r\n${hello}`),
-  passed('103 with chunks named', `HTTP/1.1 103 X\r\nTransfer-Encoding: chunked\r\n\r\n${hello}`, `HTTP/1.1 103 X\r\n\r\n${hello}`),
-  passed('103 to HTTP/1.0', hint + hello, `${OK}Content-Length: 5\r\nConnection: keep-alive\r\n\r\nhello`, { ask: GET10 }),
+  passed(
+    '103 with chunks named',
+    `HTTP/1.1 103 X\r\nTransfer-Encoding: chunked\r\n\r\n${hello}`,
+    `HTTP/1.1 103 X\r\n\r\n${hello}`,
+  ),
+  passed('103 to HTTP/1.0', hint + hello, `${OK}Content-Length: 5\r\nConnection: keep-alive\r\n\r\nhello`, {
+    ask: GET10,
+  }),
   bad('nine interim answers', 'HTTP/1.1 102 X\r\n\r\n'.repeat(9) + hello),
   bad('a flood of interim answers', 'HTTP/1.1 100 X\r\n\r\n'.repeat(5000)),
   bad('101 unasked', 'HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello'),
   bad('101 with nothing', 'HTTP/1.1 101 X\r\n\r\n'),
-  once('101 to another protocol', 'HTTP/1.1 101 X\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\nhello', BAD, { ask: UPGRADE, end: 'open' }),
+  once('101 to another protocol', 'HTTP/1.1 101 X\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\nhello', BAD, {
+    ask: UPGRADE,
+    end: 'open',
+  }),
   once('101 to no protocol', 'HTTP/1.1 101 X\r\n\r\nhello', BAD, { ask: UPGRADE, end: 'open' }),
-  passed('no 101 for an upgrade', hello, `${OK}Content-Length: 5\r\nConnection: close\r\n\r\nhello`, { ask: UPGRADE, end: 'fin' }),
+  passed('no 101 for an upgrade', hello, `${OK}Content-Length: 5\r\nConnection: close\r\n\r\nhello`, {
+    ask: UPGRADE,
+    end: 'fin',
+  }),
 ];
-
 
 const CUT: AnswerRow[] = [
   ...goneBy((by, end) => once(`${by} for an answer`, [end], CLOSED)),
@@ -211,7 +287,9 @@ const CUT: AnswerRow[] = [
   ...goneBy((by, end) => broken(`${by} within a chunk`, [`${CHUNKED}5\r\nhe`, end], `${CHUNKED}5\r\nhe`)),
   ...goneBy((by, end) => broken(`${by} between chunks`, [`${CHUNKED}2\r\nhe\r\n`, end], `${CHUNKED}2\r\nhe\r\n`)),
   ...goneBy((by, end) => broken(`${by} before the last empty line`, [`${CHUNKED}0\r\n`, end], `${CHUNKED}0\r\n`)),
-  ...goneBy((by, end) => broken(`${by} within the trailers`, [`${CHUNKED}0\r\nEtag: a\r\n`, end], `${CHUNKED}0\r\nEtag: a\r\n`)),
+  ...goneBy((by, end) =>
+    broken(`${by} within the trailers`, [`${CHUNKED}0\r\nEtag: a\r\n`, end], `${CHUNKED}0\r\nEtag: a\r\n`),
+  ),
   ...goneBy((by, end) => once(`${by} behind the body`, [hello, end], hello)),
   ...goneBy((by, end) => once(`${by} behind 204`, [NO_CONTENT, end], NO_CONTENT)),
 ];
@@ -220,14 +298,23 @@ const close10 = `${OK}Connection: close\r\n\r\n`;
 
 /** A client that knows no chunks. */
 const TO_HTTP10: AnswerRow[] = [
-  passed('a length to HTTP/1.0', hello, `${OK}Content-Length: 5\r\nConnection: keep-alive\r\n\r\nhello`, { ask: GET10 }),
-  passed('chunks to HTTP/1.0', `${CHUNKED}5;a\r\nhello\r\n6\r\n world\r\n0\r\nEtag: a\r\n\r\n`, `${close10}hello world`, { ask: GET10, end: 'fin' }),
+  passed('a length to HTTP/1.0', hello, `${OK}Content-Length: 5\r\nConnection: keep-alive\r\n\r\nhello`, {
+    ask: GET10,
+  }),
+  passed(
+    'chunks to HTTP/1.0',
+    `${CHUNKED}5;a\r\nhello\r\n6\r\n world\r\n0\r\nEtag: a\r\n\r\n`,
+    `${close10}hello world`,
+    { ask: GET10, end: 'fin' },
+  ),
   passed('no chunk to HTTP/1.0', `${CHUNKED}0\r\n\r\n`, close10, { ask: GET10, end: 'fin' }),
   once('until its end to HTTP/1.0', [`${OK}\r\nhello`, FIN], `${close10}hello`, { ask: GET10, end: 'fin' }),
   passed('204 to HTTP/1.0', NO_CONTENT, 'HTTP/1.1 204 X\r\nConnection: keep-alive\r\n\r\n', { ask: GET10 }),
   broken('bad chunks to HTTP/1.0', [`${CHUNKED}5\r\nhello`, 'x'], `${close10}hello`, GET10),
   ...goneBy((by, end) => broken(`${by} within a chunk to HTTP/1.0`, [`${CHUNKED}5\r\nhe`, end], `${close10}he`, GET10)),
-  ...goneBy((by, end) => broken(`${by} before the last chunk to HTTP/1.0`, [`${CHUNKED}2\r\nhe\r\n`, end], `${close10}he`, GET10)),
+  ...goneBy((by, end) =>
+    broken(`${by} before the last chunk to HTTP/1.0`, [`${CHUNKED}2\r\nhe\r\n`, end], `${close10}he`, GET10),
+  ),
   broken('RST for an end to HTTP/1.0', [`${OK}\r\nhello`, RESET], `${close10}hello`, GET10),
   once('RST for an end', [`${OK}\r\nhello`, RESET], CHUNKED, { end: 'reset', rechunked: 'hello' }),
 ];

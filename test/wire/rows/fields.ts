@@ -70,7 +70,9 @@ const ABSOLUTE: WireRow[] = [
 
 const LINES: WireRow[] = [
   served('a field', get('A: b'), { fields: 'A: b\r\n' }),
-  served('fields keep their case and order', get('b-B: 1', 'A-a: 2', 'b-B: 3'), { fields: 'b-B: 1\r\nA-a: 2\r\nb-B: 3\r\n' }),
+  served('fields keep their case and order', get('b-B: 1', 'A-a: 2', 'b-B: 3'), {
+    fields: 'b-B: 1\r\nA-a: 2\r\nb-B: 3\r\n',
+  }),
   served('no blank behind the colon', get('A:b'), { fields: 'A:b\r\n' }),
   served('an empty value', get('A:'), { fields: 'A:\r\n' }),
   served('a value beyond ASCII', get('A: \xe9\xff'), { fields: 'A: \xe9\xff\r\n' }),
@@ -122,12 +124,18 @@ const LINES: WireRow[] = [
 ];
 
 const FORWARDING: WireRow[] = [
-  served('forwarding fields of a stranger', get('X-Forwarded-For: 1.2.3.4', 'X-Forwarded-Proto: https', 'X-Real-IP: 1.2.3.4')),
+  served(
+    'forwarding fields of a stranger',
+    get('X-Forwarded-For: 1.2.3.4', 'X-Forwarded-Proto: https', 'X-Real-IP: 1.2.3.4'),
+  ),
   served('more forwarding fields', get('X-Forwarded-Host: evil', 'X-Forwarded-Port: 1', 'X-Forwarded-Server: a')),
   served('forwarding fields in another case', get('x-forwarded-FOR: 1.2.3.4', 'X-REAL-ip: 1.2.3.4')),
   served('Forwarded', get('Forwarded: for=1.2.3.4;host=evil')),
   served('X-Forwarded-Prefix', get('X-Forwarded-Prefix: /admin')),
-  served('forwarding fields with underscores', get('X_Forwarded_For: 1.2.3.4', 'X-Forwarded_For: 1.2.3.4', 'X_Real_IP: 1')),
+  served(
+    'forwarding fields with underscores',
+    get('X_Forwarded_For: 1.2.3.4', 'X-Forwarded_For: 1.2.3.4', 'X_Real_IP: 1'),
+  ),
   served('any field with an underscore', get('Content_Length: 5', 'Transfer_Encoding: chunked', 'A_B: c', 'C: d'), {
     fields: 'C: d\r\n',
   }),

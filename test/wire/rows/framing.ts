@@ -1,4 +1,4 @@
-import { chunked, cut, get, last, post, refused, served, type Sent, type WireRow } from '../../support/wire-rows.ts';
+import { chunked, cut, get, last, post, refused, type Sent, served, type WireRow } from '../../support/wire-rows.ts';
 
 const SMUGGLED = 'GET /smuggled HTTP/1.1\r\nHost: t\r\n\r\n';
 const length = (method: string, body: string): Partial<Sent> => ({
@@ -19,7 +19,11 @@ const LENGTHS: WireRow[] = [
   served('a length of zero', post('Content-Length: 0'), length('POST', '')),
   served('a length with zeros in front', `${post('Content-Length: 0005')}hello`, length('POST', 'hello')),
   served('a length with blanks around', `${post('Content-Length: \t 5 \t')}hello`, length('POST', 'hello')),
-  served('a body that looks like a request', post(`Content-Length: ${SMUGGLED.length}`) + SMUGGLED, length('POST', SMUGGLED)),
+  served(
+    'a body that looks like a request',
+    post(`Content-Length: ${SMUGGLED.length}`) + SMUGGLED,
+    length('POST', SMUGGLED),
+  ),
   served('a body of 60 KB', post('Content-Length: 60000') + 'x'.repeat(60_000), length('POST', 'x'.repeat(60_000))),
   ...['GET', 'DELETE', 'OPTIONS', 'PUT', 'PATCH', 'PURGE'].map((method) =>
     served(
@@ -30,8 +34,31 @@ const LENGTHS: WireRow[] = [
   ),
   served('a body on HEAD', `${withMethod('HEAD', post('Content-Length: 5'))}hello`, length('HEAD', 'hello')),
   served('GET with a length of zero', get('Content-Length: 0')),
-  ...['+5', '-5', '0x5', '5 5', '5,5', '5, 5', '5;', '"5"', '5.0', '1e1', '', ' ', '٥', '5\t5', '9007199254740992', '18446744073709551621', '1'.repeat(30), 'five'].map(
-    (value) => refused(400, `length ${JSON.stringify(value)}`, `${post(`Content-Length: ${Buffer.from(value).toString('latin1')}`)}hello`),
+  ...[
+    '+5',
+    '-5',
+    '0x5',
+    '5 5',
+    '5,5',
+    '5, 5',
+    '5;',
+    '"5"',
+    '5.0',
+    '1e1',
+    '',
+    ' ',
+    '٥',
+    '5\t5',
+    '9007199254740992',
+    '18446744073709551621',
+    '1'.repeat(30),
+    'five',
+  ].map((value) =>
+    refused(
+      400,
+      `length ${JSON.stringify(value)}`,
+      `${post(`Content-Length: ${Buffer.from(value).toString('latin1')}`)}hello`,
+    ),
   ),
   refused(400, 'two lengths', `${post('Content-Length: 5', 'Content-Length: 6')}hello`),
   refused(400, 'two equal lengths', `${post('Content-Length: 5', 'Content-Length: 5')}hello`),
@@ -45,11 +72,33 @@ const CODINGS: WireRow[] = [
   refused(400, 'TE.CL', `${post('Transfer-Encoding: chunked', 'Content-Length: 4')}1e\r\n${SMUGGLED}`),
   refused(400, 'CL.TE with a length of zero', `${post('Content-Length: 0', 'Transfer-Encoding: chunked')}0\r\n\r\n`),
   refused(400, 'CL.TE on GET', `${get('Content-Length: 5', 'Transfer-Encoding: chunked')}0\r\n\r\n`),
-  ...['identity', 'gzip', 'gzip, chunked', 'identity, chunked', 'xchunked', 'chunke', 'x-chunked', 'deflate', 'trailers'].map((value) =>
-    refused(501, `coding ${value}`, `${post(`Transfer-Encoding: ${value}`)}0\r\n\r\n${SMUGGLED}`),
-  ),
-  ...['chunked, identity', 'chunked, chunked', 'chunked, gzip', 'chunked;q=1', '"chunked"', '', ' ', ',', 'chunked ', 'chunked\t', 'chun ked', 'chunked\xa0', '{chunked}'].map(
-    (value) => refused(400, `coding ${JSON.stringify(value)}`, `${post(`Transfer-Encoding: ${value}`)}0\r\n\r\n${SMUGGLED}`),
+  ...[
+    'identity',
+    'gzip',
+    'gzip, chunked',
+    'identity, chunked',
+    'xchunked',
+    'chunke',
+    'x-chunked',
+    'deflate',
+    'trailers',
+  ].map((value) => refused(501, `coding ${value}`, `${post(`Transfer-Encoding: ${value}`)}0\r\n\r\n${SMUGGLED}`)),
+  ...[
+    'chunked, identity',
+    'chunked, chunked',
+    'chunked, gzip',
+    'chunked;q=1',
+    '"chunked"',
+    '',
+    ' ',
+    ',',
+    'chunked ',
+    'chunked\t',
+    'chun ked',
+    'chunked\xa0',
+    '{chunked}',
+  ].map((value) =>
+    refused(400, `coding ${JSON.stringify(value)}`, `${post(`Transfer-Encoding: ${value}`)}0\r\n\r\n${SMUGGLED}`),
   ),
   refused(400, 'coding with a vertical tab', `${post('Transfer-Encoding: \x0bchunked')}0\r\n\r\n`),
   refused(400, 'coding with a NUL', `${post('Transfer-Encoding: chunked\0')}0\r\n\r\n`),
@@ -65,17 +114,41 @@ const CODINGS: WireRow[] = [
 
 const CHUNKS: WireRow[] = [
   served('chunks', chunked('5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n'), chunks('5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n')),
-  served('chunks that look like a request', chunked(`25\r\n${SMUGGLED}\r\n0\r\n\r\n`.replace('25', SMUGGLED.length.toString(16))), chunks(`${SMUGGLED.length.toString(16)}\r\n${SMUGGLED}\r\n0\r\n\r\n`)),
-  ...['GET', 'HEAD', 'DELETE', 'OPTIONS', 'PUT', 'PATCH'].map((method) =>
-    served(`chunks on ${method}`, withMethod(method, chunked('1\r\nx\r\n0\r\n\r\n')), chunks('1\r\nx\r\n0\r\n\r\n', '', method)),
+  served(
+    'chunks that look like a request',
+    chunked(`25\r\n${SMUGGLED}\r\n0\r\n\r\n`.replace('25', SMUGGLED.length.toString(16))),
+    chunks(`${SMUGGLED.length.toString(16)}\r\n${SMUGGLED}\r\n0\r\n\r\n`),
   ),
-  served('chunk size with zeros', chunked('0000a\r\n0123456789\r\n000\r\n\r\n'), chunks('0000a\r\n0123456789\r\n000\r\n\r\n')),
-  served('chunk size in either case', chunked('A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n'), chunks('A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n')),
+  ...['GET', 'HEAD', 'DELETE', 'OPTIONS', 'PUT', 'PATCH'].map((method) =>
+    served(
+      `chunks on ${method}`,
+      withMethod(method, chunked('1\r\nx\r\n0\r\n\r\n')),
+      chunks('1\r\nx\r\n0\r\n\r\n', '', method),
+    ),
+  ),
+  served(
+    'chunk size with zeros',
+    chunked('0000a\r\n0123456789\r\n000\r\n\r\n'),
+    chunks('0000a\r\n0123456789\r\n000\r\n\r\n'),
+  ),
+  served(
+    'chunk size in either case',
+    chunked('A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n'),
+    chunks('A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n'),
+  ),
   served('chunk extension', chunked('1;a=b\r\nx\r\n0;c\r\n\r\n'), chunks('1\r\nx\r\n0\r\n\r\n')),
   served('quoted chunk extension', chunked('1;a="b;\\"c"\r\nx\r\n0\r\n\r\n'), chunks('1\r\nx\r\n0\r\n\r\n')),
-  served('trailer that is not on the list', chunked('0\r\nX-Evil: a\r\n\r\n', 'Trailer: X-Evil'), chunks('0\r\n\r\n', 'Trailer: X-Evil\r\n')),
+  served(
+    'trailer that is not on the list',
+    chunked('0\r\nX-Evil: a\r\n\r\n', 'Trailer: X-Evil'),
+    chunks('0\r\n\r\n', 'Trailer: X-Evil\r\n'),
+  ),
   served('trailer on the list', chunked('0\r\nContent-Digest: a\r\n\r\n'), chunks('0\r\nContent-Digest: a\r\n\r\n')),
-  served('trailer of identity', chunked('0\r\nAuthorization: a\r\nX-Forwarded-For: 1\r\nHost: evil\r\nCookie: a\r\n\r\n'), chunks('0\r\n\r\n')),
+  served(
+    'trailer of identity',
+    chunked('0\r\nAuthorization: a\r\nX-Forwarded-For: 1\r\nHost: evil\r\nCookie: a\r\n\r\n'),
+    chunks('0\r\n\r\n'),
+  ),
   ...(
     [
       ['a length in the trailers', '0\r\nContent-Length: 5\r\n\r\n'],

@@ -31,7 +31,9 @@ const CONNECTION: WireRow[] = [
   served('hop-by-hop fields', get('Keep-Alive: timeout=5', 'Proxy-Connection: keep-alive', 'Proxy-Authorization: a')),
   served('Proxy-Connection does not close', get('Proxy-Connection: close')),
   served('TE with trailers', get('TE: trailers'), { tail: 'TE: trailers\r\nConnection: TE\r\n' }),
-  served('TE with more', get('TE: gzip;q=1, trailers', 'Connection: TE'), { tail: 'TE: trailers\r\nConnection: TE\r\n' }),
+  served('TE with more', get('TE: gzip;q=1, trailers', 'Connection: TE'), {
+    tail: 'TE: trailers\r\nConnection: TE\r\n',
+  }),
   served('TE without trailers', get('TE: gzip', 'Connection: TE')),
   served('Trailer without chunks', get('Trailer: X-A')),
 ];
@@ -59,8 +61,21 @@ const EXPECTATIONS: WireRow[] = [
     tail: 'Content-Length: 1\r\n',
     body: 'x',
   }),
-  ...['', '100', '200-ok', '100-continue, x', '100-continue;q=1', '"100-continue"', 'y 100-continue', '100-continue\x0c'].map(
-    (value) => refused(value.includes('\x0c') ? 400 : 417, `Expect: ${JSON.stringify(value)}`, `${post(`Expect: ${value}`, 'Content-Length: 1')}x`),
+  ...[
+    '',
+    '100',
+    '200-ok',
+    '100-continue, x',
+    '100-continue;q=1',
+    '"100-continue"',
+    'y 100-continue',
+    '100-continue\x0c',
+  ].map((value) =>
+    refused(
+      value.includes('\x0c') ? 400 : 417,
+      `Expect: ${JSON.stringify(value)}`,
+      `${post(`Expect: ${value}`, 'Content-Length: 1')}x`,
+    ),
   ),
   refused(417, 'two expectations', `${post('Expect: 100-continue', 'Expect: 100-continue', 'Content-Length: 1')}x`),
   refused(417, 'an obfuscated expectation without a body', get('Expect: x100-continue')),
@@ -96,7 +111,11 @@ const UPGRADES: WireRow[] = [
   }),
   served('TLS in the connection', get('Upgrade: TLS/1.0', 'Connection: Upgrade')),
   served('an unknown upgrade', get('Upgrade: xyz', 'Connection: Upgrade')),
-  refused(400, 'websocket with chunks and a length', get('Upgrade: websocket', 'Connection: Upgrade', KEY, 'Content-Length: 1', 'Transfer-Encoding: chunked')),
+  refused(
+    400,
+    'websocket with chunks and a length',
+    get('Upgrade: websocket', 'Connection: Upgrade', KEY, 'Content-Length: 1', 'Transfer-Encoding: chunked'),
+  ),
   served('OPTIONS of a path with an asterisk', line('OPTIONS /*'), { line: 'OPTIONS /*' }),
 ];
 

@@ -82,11 +82,15 @@ const HTTP10: WireRow[] = [
     tail: 'Content-Length: 3\r\n',
     body: 'abc',
   }),
-  served('HTTP/1.0 with a length and keep-alive', 'POST / HTTP/1.0\r\nHost: t\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nabc', {
-    line: 'POST /',
-    tail: 'Content-Length: 3\r\n',
-    body: 'abc',
-  }),
+  served(
+    'HTTP/1.0 with a length and keep-alive',
+    'POST / HTTP/1.0\r\nHost: t\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nabc',
+    {
+      line: 'POST /',
+      tail: 'Content-Length: 3\r\n',
+      body: 'abc',
+    },
+  ),
   last('HTTP/1.0 POST without a length', 'POST / HTTP/1.0\r\nHost: t\r\n\r\n', {
     line: 'POST /',
     tail: 'Content-Length: 0\r\n',

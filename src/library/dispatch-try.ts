@@ -1,0 +1,104 @@
+import type { Dispatcher } from 'undici';
+import { Outcome } from '../balancers/types.ts';
+import type { Clock } from '../core/clock.ts';
+import type { TableHandle } from '../upstream/handle.ts';
+
+const UNSENT = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
+
+function codeOf(error: Error): string {
+  return (error as NodeJS.ErrnoException).code ?? '';
+}
+
+/** No connection was made, so nothing can have been sent. */
+export function isConnectFailure(error: Error): boolean {
+  return UNSENT.has(codeOf(error));
+}
+
+/** One try of a request on one node: counts it in and out, and hands the rest to the caller's handler. */
+export class DispatchTry implements Dispatcher.DispatchHandler {
+  readonly #handle: TableHandle;
+  readonly #handler: Dispatcher.DispatchHandler;
+  readonly #clock: Clock;
+  /** Tries another node after a connection failure. False when there is none, or the request can't be repeated. */
+  readonly #retry: (begun: boolean) => boolean;
+  readonly #startedAt: number;
+  #micros = 0;
+  #status = 0;
+  #ended = false;
+  #begun: boolean;
+
+  /** `begun`: the caller's handler has had its `onRequestStart` in an earlier try. */
+  constructor(
+    handle: TableHandle,
+    handler: Dispatcher.DispatchHandler,
+    clock: Clock,
+    retry: (begun: boolean) => boolean,
+    begun: boolean,
+  ) {
+    this.#handle = handle;
+    this.#handler = handler;
+    this.#clock = clock;
+    this.#retry = retry;
+    this.#begun = begun;
+    this.#startedAt = clock.now();
+    handle.begin();
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.#handler.onRequestStart?.(controller, context);
+  }
+
+  onRequestUpgrade(...args: Parameters<NonNullable<Dispatcher.DispatchHandler['onRequestUpgrade']>>): void {
+    this.#answered(args[1]);
+    args[3].once('close', () => this.#end(Outcome.success));
+    this.#handler.onRequestUpgrade?.(...args);
+  }
+
+  onResponseStart(...args: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>): void {
+    if (args[1] >= 200) this.#answered(args[1]);
+    this.#handler.onResponseStart?.(...args);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#handler.onResponseData?.(controller, chunk);
+  }
+
+  onResponseEnd(...args: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseEnd']>>): void {
+    this.#end(this.#status >= 500 ? Outcome.serverError : Outcome.success);
+    this.#handler.onResponseEnd?.(...args);
+  }
+
+  onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
+    const failedToConnect = isConnectFailure(error);
+    this.#end(this.#outcomeOf(controller, error, failedToConnect));
+    if (failedToConnect && this.#retry(this.#begun)) return;
+    this.#handler.onResponseError?.(controller, error);
+  }
+
+  #outcomeOf(controller: Dispatcher.DispatchController | null, error: Error, failedToConnect: boolean): Outcome {
+    if (failedToConnect) return Outcome.connectFailure;
+    if (controller?.aborted) return Outcome.aborted;
+    return TIMEOUTS.has(codeOf(error)) ? Outcome.timeout : Outcome.reset;
+  }
+
+  #answered(status: number): void {
+    this.#status = status;
+    this.#micros = Math.max(1, (this.#clock.now() - this.#startedAt) * 1000);
+  }
+
+  #end(outcome: Outcome): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#handle.end(outcome, this.#micros);
+  }
+}
