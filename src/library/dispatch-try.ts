@@ -11,24 +11,23 @@ const UNSENT = new Set([
   'EAI_AGAIN',
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
+const BROKEN = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 
 function codeOf(error: Error): string {
   return (error as NodeJS.ErrnoException).code ?? '';
 }
 
-/** No connection was made, so nothing can have been sent. */
-export function isConnectFailure(error: Error): boolean {
-  return UNSENT.has(codeOf(error));
-}
+/** `unsent`: there was no connection. `broken`: it ended before anything of an answer, as a kept-alive one may. */
+export type RetryKind = 'unsent' | 'broken';
 
 /** One try of a request on one node: counts it in and out, and hands the rest to the caller's handler. */
 export class DispatchTry implements Dispatcher.DispatchHandler {
   readonly #handle: TableHandle;
   readonly #handler: Dispatcher.DispatchHandler;
   readonly #clock: Clock;
-  /** Tries another node after a connection failure. False when there is none, or the request can't be repeated. */
-  readonly #retry: (begun: boolean) => boolean;
+  /** Tries another node. False when there is none, or the request can't be repeated. */
+  readonly #retry: (kind: RetryKind, begun: boolean) => boolean;
   readonly #startedAt: number;
   #micros = 0;
   #status = 0;
@@ -40,7 +39,7 @@ export class DispatchTry implements Dispatcher.DispatchHandler {
     handle: TableHandle,
     handler: Dispatcher.DispatchHandler,
     clock: Clock,
-    retry: (begun: boolean) => boolean,
+    retry: (kind: RetryKind, begun: boolean) => boolean,
     begun: boolean,
   ) {
     this.#handle = handle;
@@ -79,16 +78,18 @@ export class DispatchTry implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
-    const failedToConnect = isConnectFailure(error);
-    this.#end(this.#outcomeOf(controller, error, failedToConnect));
-    if (failedToConnect && this.#retry(this.#begun)) return;
+    const code = codeOf(error);
+    const kind = this.#kindOf(code);
+    // undici may fail a request before there is a controller.
+    const aborted = (controller as Dispatcher.DispatchController | null)?.aborted === true;
+    this.#end(aborted ? Outcome.aborted : outcomeOf(code));
+    if (!aborted && kind !== null && this.#retry(kind, this.#begun)) return;
     this.#handler.onResponseError?.(controller, error);
   }
 
-  #outcomeOf(controller: Dispatcher.DispatchController | null, error: Error, failedToConnect: boolean): Outcome {
-    if (failedToConnect) return Outcome.connectFailure;
-    if (controller?.aborted) return Outcome.aborted;
-    return TIMEOUTS.has(codeOf(error)) ? Outcome.timeout : Outcome.reset;
+  #kindOf(code: string): RetryKind | null {
+    if (UNSENT.has(code)) return 'unsent';
+    return BROKEN.has(code) && this.#status === 0 ? 'broken' : null;
   }
 
   #answered(status: number): void {
@@ -101,4 +102,9 @@ export class DispatchTry implements Dispatcher.DispatchHandler {
     this.#ended = true;
     this.#handle.end(outcome, this.#micros);
   }
+}
+
+function outcomeOf(code: string): Outcome {
+  if (UNSENT.has(code)) return Outcome.connectFailure;
+  return TIMEOUTS.has(code) ? Outcome.timeout : Outcome.reset;
 }

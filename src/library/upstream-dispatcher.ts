@@ -4,18 +4,20 @@ import { HeadgateError } from '../core/errors.ts';
 import type { TableHandle } from '../upstream/handle.ts';
 import type { SnapshotSource } from '../upstream/snapshot.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import { DispatchTry } from './dispatch-try.ts';
+import { DispatchTry, type RetryKind } from './dispatch-try.ts';
 import { NodeConnections } from './node-connections.ts';
 
 /** Tries besides the first when the configuration names no number. */
 const MAX_RETRIES = 8;
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
 /**
  * undici's way to the nodes of an upstream: each request goes to the node that the balancer picks. The host of the request's
  * URL is what the node sees as Host; where it leads is not looked at.
  *
  * A node that can't be connected to is left alone for a second, and the request goes to another one, unless its body is a
- * stream. Nothing else is tried again: undici's `retry` interceptor can be composed on top.
+ * stream. An idempotent request whose connection ends before an answer is tried once more. Nothing else is: undici's `retry`
+ * interceptor can be composed on top.
  */
 export class UpstreamDispatcher extends Dispatcher {
   readonly #snapshots: SnapshotSource;
@@ -60,7 +62,9 @@ export class UpstreamDispatcher extends Dispatcher {
   ): boolean {
     const handle = upstream.pick({ hash: 0, tried });
     if (!handle) throw noNode(this.#upstreamId);
-    const retry = (started: boolean) => this.#again(upstream, options, handler, [...tried, handle], started);
+    const retry = (kind: RetryKind, started: boolean) =>
+      mayRepeat(kind, options, tried.length) &&
+      this.#again(upstream, options, handler, [...tried, handle], kind, started);
     const attempt = new DispatchTry(handle, handler, this.#clock, retry, begun);
     return this.#connections.of(handle, upstream.plan).dispatch(options, attempt);
   }
@@ -70,11 +74,12 @@ export class UpstreamDispatcher extends Dispatcher {
     options: Dispatcher.DispatchOptions,
     handler: Dispatcher.DispatchHandler,
     tried: readonly TableHandle[],
+    kind: RetryKind,
     begun: boolean,
   ): boolean {
-    upstream.connectFailed(tried.at(-1)!);
+    if (kind === 'unsent') upstream.connectFailed(tried.at(-1)!);
     const allowed = upstream.plan.retries ?? Math.min(MAX_RETRIES, upstream.handles.length - 1);
-    if (tried.length > allowed || !isRepeatable(options.body)) return false;
+    if (tried.length > allowed) return false;
     try {
       this.#try(upstream, options, handler, tried, begun);
       return true;
@@ -88,8 +93,10 @@ function noNode(id: string): HeadgateError {
   return new HeadgateError(`upstream ${id} has no node`, { code: 'NO_NODE', source: 'upstream', retry: 'safe' });
 }
 
-function isRepeatable(body: unknown): boolean {
-  return body === null || body === undefined || typeof body === 'string' || ArrayBuffer.isView(body);
+/** A request that may have reached a node is repeated once, and only if that can't do anything twice (RFC 9110 §9.2.2). */
+function mayRepeat(kind: RetryKind, { method, body }: Dispatcher.DispatchOptions, triesBefore: number): boolean {
+  const isKept = body === null || body === undefined || typeof body === 'string' || ArrayBuffer.isView(body);
+  return isKept && (kind === 'unsent' || (triesBefore === 0 && IDEMPOTENT.has(method)));
 }
 
 /** The origin names the Host; the connection is the balancer's matter. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { fetch, request } from 'undici';
 import { HeadgateError, type UpstreamOptions, upstream } from '../../src/index.ts';
@@ -79,6 +79,33 @@ describe('the library', () => {
       client.nodes().map(({ inflight }) => inflight),
       [0, 0],
     );
+  });
+
+  it('repeats an idempotent request when its connection ends without an answer, and no other', async (t) => {
+    const node = await startNode(t, 'live');
+    let hits = 0;
+    const rude = createTcpServer((socket) => {
+      socket.once('data', () => {
+        hits += 1;
+        socket.destroy();
+      });
+      socket.on('error', () => {});
+    }).listen(0, '127.0.0.1');
+    await once(rude, 'listening');
+    t.after(() => rude.close());
+    const nodes = { [`127.0.0.1:${(rude.address() as AddressInfo).port}`]: 1, [`127.0.0.1:${portOf(node)}`]: 1 };
+    const client = await open(t, { nodes });
+    for (let index = 0; index < 4; index++) {
+      const { body } = await request('http://svc/', { dispatcher: client.dispatcher });
+      assert.equal(await body.text(), 'live svc');
+    }
+    assert.ok(hits > 0);
+    const before = hits;
+    const post = () => request('http://svc/', { dispatcher: client.dispatcher, method: 'POST', body: 'once' });
+    const results = await Promise.allSettled([post(), post()]);
+    for (const result of results) if (result.status === 'fulfilled') await result.value.body.dump();
+    assert.deepEqual(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+    assert.equal(hits, before + 1, 'a POST that reached a node is not sent again');
   });
 
   it('reports the failure when no node can be connected to', async (t) => {
