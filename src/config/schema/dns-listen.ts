@@ -5,7 +5,8 @@ export const dnsListenSchema = strict(
     address: withDefault(text('Where DNS is answered, by UDP and TCP, `host:port`.'), '127.0.0.1:8600'),
     domain: withDefault(
       text('Domain under which upstreams and registry services have their names.', {
-        pattern: '^(?=.{1,189}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})([.][A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*$',
+        pattern: '^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}([.][A-Za-z0-9_][A-Za-z0-9_-]{0,62})*$',
+        maxLength: 189,
         expects: 'a domain name without a final dot',
       }),
       'headgate',
