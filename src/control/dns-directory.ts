@@ -9,7 +9,7 @@ import type { NodeSource } from './definitions.ts';
 export interface DnsDirectoryParts {
   readonly clock: Clock;
   readonly table: NodeTable;
-  readonly nodeSets: NodeSets;
+  readonly nodeSets: Pick<NodeSets, 'get'>;
   /** The plan in force; its version grows with every change. */
   readonly plan: { readonly version: number; readonly upstreams: ReadonlyMap<string, PlannedUpstream> };
   sourceOf(upstreamId: string): NodeSource | undefined;
