@@ -56,9 +56,10 @@ export class DnsHold {
     this.#over = false;
   }
 
+  /** The same text for as long as the outcome lasts, so that it is logged once. */
   #note(): string {
     if (!this.#streak) return '; the nodes are kept';
-    const left = Math.max(0, this.#streak.until - this.#clock.now());
-    return `; the nodes are kept for another ${Math.ceil(left / 1000)} s`;
+    const end = this.#clock.wall() + this.#streak.until - this.#clock.now();
+    return `; the nodes are kept until ${new Date(end).toISOString()}`;
   }
 }

@@ -38,8 +38,8 @@ describe('the hold of DNS outcomes', () => {
     hold.absent('nxdomain', 'no name');
     clock.advance(9_499);
     assert.deepEqual(told, [
-      'DNS_NXDOMAIN: no name; the nodes are kept for another 30 s',
-      'DNS_NXDOMAIN: no name; the nodes are kept for another 10 s',
+      'DNS_NXDOMAIN: no name; the nodes are kept until 2023-11-14T22:30:30.000Z',
+      'DNS_NXDOMAIN: no name; the nodes are kept until 2023-11-14T22:30:30.000Z',
     ]);
     clock.advance(1);
     hold.absent('nxdomain', 'no name');

@@ -103,10 +103,14 @@ describe('the DNS listener', { timeout: 30_000 }, () => {
   it('cuts off a connection that asks nothing, or nothing whole, for ten seconds', async () => {
     const silent = await dial();
     const slow = await dial();
-    slow.write(framed(dnsQuery('many.head.gate', 'A')).subarray(0, 20));
+    const question = framed(dnsQuery('many.head.gate', 'A'));
+    slow.write(question.subarray(0, 20));
     await settle();
     const ends = Promise.all([silent, slow].map((socket) => once(socket.resume(), 'close')));
-    await clock.run(10_000);
+    await clock.run(6_000);
+    slow.write(question.subarray(20, 21));
+    await settle();
+    await clock.run(4_000);
     await ends;
     assert.equal(clock.pending, 0);
   });
