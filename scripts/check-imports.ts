@@ -20,6 +20,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   l7: ['core', 'balancers', 'telemetry', 'upstream', 'l4', 'plugins'],
   admin: ['core', 'discovery', 'telemetry', 'upstream'],
   registry: ['core', 'health'],
+  dns: ['core'],
   worker: ['core', 'balancers', 'telemetry', 'upstream', 'l4', 'l7', 'plugins'],
   control: [
     'core',
@@ -32,6 +33,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'l4',
     'admin',
     'registry',
+    'dns',
     'worker',
   ],
   library: ['core', 'config', 'discovery', 'balancers', 'telemetry', 'upstream', 'worker', 'control'],

@@ -31,10 +31,11 @@ export async function run(options: RunOptions): Promise<number> {
     random: systemRandom,
     log,
   });
-  const { http, tcp, admin } = gateway.addresses;
+  const { http, tcp, admin, dns } = gateway.addresses;
   const places = [
     ...http.map((address) => `http ${formatAddress(address)}`),
     ...tcp.map((address) => `tcp ${formatAddress(address)}`),
+    ...(dns ? [`dns ${formatAddress(dns)}`] : []),
   ];
   log.info(
     'gateway.started',
@@ -43,6 +44,7 @@ export async function run(options: RunOptions): Promise<number> {
       http,
       tcp,
       admin,
+      ...(dns ? { dns } : {}),
     },
   );
   reloader?.serve(gateway);

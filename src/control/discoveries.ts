@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { watchFile } from '../config/file-watch.ts';
 import type { DiscoverySettings, Document } from '../config/types.ts';
 import { formatAddress, parseAddress } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
@@ -6,9 +7,12 @@ import type { Log } from '../core/log.ts';
 import type { Random } from '../core/random.ts';
 import type { Scope } from '../core/scope.ts';
 import { ConsulDiscovery } from '../discovery/consul.ts';
+import { DnsDiscovery } from '../discovery/dns.ts';
 import type { GuardOptions } from '../discovery/guard.ts';
+import type { WatchFile } from '../discovery/resolv-conf-file.ts';
 import type { Discovery } from '../discovery/types.ts';
 import { EmbeddedRegistry } from '../registry/server.ts';
+import { dnsOptions } from './dns-settings.ts';
 
 const SECOND = 1000;
 /** The embedded registry is in this process and keeps as many questions waiting, and some more for others. */
@@ -72,6 +76,11 @@ export function createDiscoveries(
       maxWatches: own ? OWN_WATCHES : (consul?.max_watches ?? OWN_WATCHES),
     };
     discoveries.set('consul', scope.own(new ConsulDiscovery(options, { clock, random }, log)));
+  }
+  if (settings.dns) {
+    const { clock, random, log } = tools;
+    const watch: WatchFile = (file, onChange) => watchFile(file, clock, onChange);
+    discoveries.set('dns', scope.own(new DnsDiscovery(dnsOptions(settings.dns), { clock, random }, log, watch)));
   }
   return discoveries;
 }

@@ -18,6 +18,7 @@ import { AutoRouter } from './auto-router.ts';
 import { connectionCap } from './connection-cap.ts';
 import { defineResources } from './definitions.ts';
 import { createDiscoveries, guardOptions, startRegistry, type Tools } from './discoveries.ts';
+import { startDns } from './dns-out.ts';
 import { GatewayMetrics } from './gateway-metrics.ts';
 import { HistoryFile } from './history-file.ts';
 import { type ListenerPlans, planListeners } from './listeners.ts';
@@ -45,6 +46,8 @@ export interface GatewayAddresses {
   readonly http: readonly Address[];
   readonly tcp: readonly Address[];
   readonly admin: Address;
+  /** Null when there is no DNS listener. */
+  readonly dns: Address | null;
   readonly registryUrl: string | null;
 }
 
@@ -156,6 +159,7 @@ export class Gateway implements Closable {
       ...{ listeners, pool, readiness, reloads, history },
     });
     const adminAddress = await admin.start();
+    const dns = await startDns({ ...this.#options, statistics, nodeSets, publisher, assembly }, this.#scope);
     this.#pool = this.#scope.own(pool);
     this.#readiness = readiness;
     await pool.start();
@@ -164,6 +168,7 @@ export class Gateway implements Closable {
       http: listeners.http.map(({ address }) => address),
       tcp: listeners.tcp.map(({ address }) => address),
       admin: adminAddress,
+      dns,
       registryUrl,
     };
   }

@@ -108,9 +108,10 @@ export class GuardedSet<T> {
     return this.#hold;
   }
 
-  /** The source gave an answer. */
-  offer(answer: readonly T[], doubt?: string): void {
+  /** The source gave an answer; `doubt` is that of `NodeSink`. */
+  offer(answer: readonly T[], doubt?: string | null): void {
     const members = canonical(answer, this.#rules);
+    if (doubt === null) return this.#settle(members);
     if (doubt !== undefined) this.sourceInDoubt(doubt);
     if (this.#doubt !== null && this.#doubtUntil === Number.POSITIVE_INFINITY) {
       this.#doubtUntil = this.#clock.now() + DOUBT_MS;
@@ -127,6 +128,15 @@ export class GuardedSet<T> {
     if (reason === null || length <= 0) return this.#applyOrMerge('applied', members, null);
     this.#startHold(this.#inForce, reason, length);
     this.#applyOrMerge('held', union(members, this.#inForce, this.#rules), reason);
+  }
+
+  /** The adapter has held the change back for as long as its settings say. */
+  #settle(members: readonly T[]): void {
+    this.#endHold();
+    this.#doubt = null;
+    this.#known = true;
+    this.#latest = members;
+    this.#putInForce('expired', members, 'it persisted for as long as the source may hold it');
   }
 
   /** The source could not be asked. Its first answers afterwards are looked at harder. */

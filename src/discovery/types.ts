@@ -29,10 +29,11 @@ export interface ServiceQuery {
  * Takes what an adapter learns. Whole sets only; an empty set is an answer, `fail` is the lack of one.
  *
  * `doubt` says why the source may have lost its data although it answers, such as an index that went backwards: the guard
- * then holds back a set that collapses, whatever its size.
+ * then holds back a set that collapses, whatever its size. Null says that the adapter has held the change back itself: the
+ * guard lets it through.
  */
 export interface NodeSink {
-  set(nodes: readonly Node[], doubt?: string): void;
+  set(nodes: readonly Node[], doubt?: string | null): void;
   fail(error: HeadgateError): void;
 }
 

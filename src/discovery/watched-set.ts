@@ -78,7 +78,7 @@ export class WatchedSet<T> {
     return this.#abort.signal;
   }
 
-  set(members: readonly T[], doubt?: string): void {
+  set(members: readonly T[], doubt?: string | null): void {
     if (this.signal.aborted) return;
     this.#failure = null;
     this.#current = { ...this.#current, cached: false, confirmedAt: this.#clock.now() };

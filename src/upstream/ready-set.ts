@@ -7,21 +7,25 @@ export interface Candidate {
   readonly node: { readonly priority: number };
 }
 
-export interface ReadySet<T> {
-  readonly ready: readonly T[];
+export interface UsableSet<T> {
+  readonly usable: readonly T[];
   /** True when nodes known to be bad are used because there are no others (fail-open). */
   readonly failOpen: boolean;
   /** Monotonic milliseconds at which a demotion ends and the selection should be made again; Infinity for never. */
   readonly reviewAt: number;
 }
 
+export interface ReadySet<T> extends Omit<UsableSet<T>, 'usable'> {
+  readonly ready: readonly T[];
+}
+
 /**
- * Which nodes may take new traffic: the one place that filters by health, and the one place with the fail-open rule.
+ * Which nodes can take new traffic: the one place that filters by health, and the one place with the fail-open rule.
  *
  * Weight 0 never counts. Among the rest: usable nodes; else those that are only demoted; else, rather than refuse
- * everything because the checks may be wrong, all of them. Within the result only the highest priority is kept.
+ * everything because the checks may be wrong, all of them.
  */
-export function selectReady<T extends Candidate>(nodes: readonly T[], table: NodeTable, now: number): ReadySet<T> {
+export function selectUsable<T extends Candidate>(nodes: readonly T[], table: NodeTable, now: number): UsableSet<T> {
   const enabled = nodes.filter((node) => node.weight > 0);
   const alive = enabled.filter((node) => table.health(node.slot) !== Health.unhealthy);
   let reviewAt = Number.POSITIVE_INFINITY;
@@ -32,8 +36,13 @@ export function selectReady<T extends Candidate>(nodes: readonly T[], table: Nod
     return false;
   });
   const failOpen = alive.length === 0 && enabled.length > 0;
-  const ready = usable.length > 0 ? usable : alive.length > 0 ? alive : enabled;
-  return { ready: highestPriority(ready), failOpen, reviewAt };
+  return { usable: usable.length > 0 ? usable : alive.length > 0 ? alive : enabled, failOpen, reviewAt };
+}
+
+/** Those of the highest priority among them: who may take new traffic. */
+export function selectReady<T extends Candidate>(nodes: readonly T[], table: NodeTable, now: number): ReadySet<T> {
+  const { usable, failOpen, reviewAt } = selectUsable(nodes, table, now);
+  return { ready: highestPriority(usable), failOpen, reviewAt };
 }
 
 function highestPriority<T extends Candidate>(nodes: readonly T[]): readonly T[] {

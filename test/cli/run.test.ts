@@ -55,6 +55,7 @@ describe('headgate run', () => {
     ['listen', (port: number) => ({ ...LOCAL, listen: [`127.0.0.1:${port}`] })],
     ['stream_listen', (port: number) => ({ ...LOCAL, stream_listen: [{ address: `127.0.0.1:${port}` }] })],
     ['admin', (port: number) => ({ ...LOCAL, admin: { address: `127.0.0.1:${port}` } })],
+    ['dns_listen', (port: number) => ({ ...LOCAL, dns_listen: { address: `127.0.0.1:${port}` } })],
     ['registry', (port: number) => ({ ...LOCAL, registry: { address: `127.0.0.1:${port}` } })],
   ] as const) {
     it(`names the port and the remedy when ${what} is in use`, async () => {

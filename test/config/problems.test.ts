@@ -361,6 +361,37 @@ const CASES: readonly (readonly [string, string, ...string[]])[] = [
     'c.yaml:1:32: discovery.consul.servers[0]: must not have a query or a fragment',
   ],
   [
+    'a DNS server by name',
+    'discovery: {dns: {servers: ["10.0.0.2", "[2001:db8::2]:53", "ns.example.com", "10.0.0.2:0"]}}',
+    'c.yaml:1:61: discovery.dns.servers[2]: "ns.example.com" is not an IP address with or without a port (write "10.0.0.2", "10.0.0.2:8600" or "[2001:db8::2]:53")',
+    'c.yaml:1:79: discovery.dns.servers[3]: "10.0.0.2:0" is not an IP address with or without a port (write "10.0.0.2", "10.0.0.2:8600" or "[2001:db8::2]:53")',
+  ],
+  [
+    'an order of DNS types that leads nowhere',
+    'discovery: {dns: {order: [last, CNAME]}}',
+    'c.yaml:1:26: discovery.dns.order: names no type that leads to an address (add "SRV", "A" or "AAAA")',
+  ],
+  [
+    'bounds of the TTL that cross',
+    'discovery: {dns: {min_ttl: 90}}',
+    'c.yaml:1:28: discovery.dns.min_ttl: is above max_ttl, which is 60 (lower it)',
+  ],
+  [
+    'a policy that is none',
+    'discovery: {dns: {hold: {timeout: never}}}',
+    'c.yaml:1:35: discovery.dns.hold.timeout: must be "keep", "drop" or a number of seconds, is "never"',
+  ],
+  [
+    'a DNS listener where another listener is',
+    'admin: {address: "127.0.0.1:8600"}\ndns_listen: {address: "127.0.0.1:8600"}',
+    'c.yaml:2:23: dns_listen.address: 127.0.0.1:8600 is already taken by admin.address',
+  ],
+  [
+    'a domain with a final dot',
+    'dns_listen: {domain: lb.}',
+    'c.yaml:1:22: dns_listen.domain: must be a domain name without a final dot, is "lb."',
+  ],
+  [
     'half a brace in a template',
     'discovery: {consul: {auto_route: "{service.example.com"}}',
     'c.yaml:1:34: discovery.consul.auto_route: "{service.example.com" has a brace without its other half',

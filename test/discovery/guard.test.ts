@@ -57,6 +57,23 @@ describe('the guard, with one set', () => {
     clock = new FakeClock();
   });
 
+  it('lets a change through that the adapter has held itself, also while it holds or doubts, and remembers no peak of it', () => {
+    const guarded = new Guarded(clock);
+    guarded.set.offer(nodes(10));
+    guarded.set.offer([]);
+    assert.equal(guarded.last?.verdict, 'held');
+    guarded.set.sourceInDoubt('the source could not be asked');
+    guarded.set.offer([], null);
+    assert.deepEqual([guarded.last?.verdict, guarded.hosts.length], ['expired', 0]);
+    assert.equal(guarded.set.held, null);
+    assert.equal(guarded.set.collapsed, false);
+    guarded.set.offer([]);
+    assert.equal(guarded.last?.verdict, 'unchanged');
+    guarded.set.offer(nodes(10));
+    guarded.set.offer(nodes(1));
+    assert.equal(guarded.last?.verdict, 'held');
+  });
+
   it('applies the first changes at once and merges those that follow, every 200 ms', () => {
     const guarded = new Guarded(clock);
     clock.advance(60_000);

@@ -1,4 +1,5 @@
 import type { ConsulOptions } from '../../src/discovery/consul-options.ts';
+import type { DnsOptions } from '../../src/discovery/dns-options.ts';
 import type { GuardOptions } from '../../src/discovery/guard.ts';
 
 /** What the configuration has where it says nothing. */
@@ -21,4 +22,14 @@ export const DEFAULT_CONSUL: Omit<ConsulOptions, 'servers'> = {
   timeout: 5_000,
   concurrency: 8,
   maxWatches: 190,
+};
+
+export const DEFAULT_DNS: Omit<DnsOptions, 'servers'> = {
+  resolvConf: null,
+  order: ['SRV', 'A', 'AAAA'],
+  minTtl: 1_000,
+  maxTtl: 60_000,
+  timeout: 2_000,
+  attempts: 2,
+  hold: { nxdomain: 30_000, empty: 'drop', servfail: 'keep', timeout: 'keep' },
 };

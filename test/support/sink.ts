@@ -2,14 +2,14 @@ import type { HeadgateError } from '../../src/core/errors.ts';
 import { Mailbox } from './mailbox.ts';
 
 export type Told<T> =
-  | { readonly kind: 'set'; readonly members: readonly T[]; readonly doubt: string | undefined }
+  | { readonly kind: 'set'; readonly members: readonly T[]; readonly doubt: string | null | undefined }
   | { readonly kind: 'fail'; readonly error: HeadgateError };
 
 /** A sink of an adapter: what it was told, in order. */
 export class RecordingSink<T> {
   readonly told = new Mailbox<Told<T>>();
 
-  set(members: readonly T[], doubt?: string): void {
+  set(members: readonly T[], doubt?: string | null): void {
     this.told.put({ kind: 'set', members, doubt });
   }
 

@@ -15,6 +15,7 @@ export function checkListeners(context: RuleContext): void {
     claims.add(entry.address, ['stream_listen', index, 'address']);
   });
   claims.add(context.setting('admin')?.address, ['admin', 'address']);
+  claims.add(context.setting('dns_listen')?.address, ['dns_listen', 'address']);
   claims.add(context.setting('registry')?.address, ['registry', 'address']);
   checkServerPorts(context);
 }

@@ -2,6 +2,7 @@ import type { Finding } from '../problem.ts';
 import type { DocumentInput } from '../types.ts';
 import { RuleContext } from './context.ts';
 import { checkDiscovery } from './discovery.ts';
+import { checkDns } from './dns.ts';
 import { checkIds } from './ids.ts';
 import { checkListeners } from './listeners.ts';
 import { checkMatches } from './matches.ts';
@@ -12,6 +13,7 @@ import { checkUpstreams } from './upstreams.ts';
 const RULES: readonly ((context: RuleContext) => void)[] = [
   checkListeners,
   checkDiscovery,
+  checkDns,
   checkIds,
   checkMatches,
   checkTargets,

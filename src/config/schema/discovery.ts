@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { consulSchema } from './consul.ts';
+import { dnsSchema } from './dns.ts';
 import { count, secondsOrZero, strict, withDefault } from './field.ts';
 
 export const guardSchema = strict(
@@ -18,6 +19,7 @@ export const guardSchema = strict(
 /** One block per registry; another registry is another file and another line here. */
 export const registrySchemas = {
   consul: Type.Optional(consulSchema),
+  dns: Type.Optional(dnsSchema),
 };
 
 export const discoverySchema = strict(

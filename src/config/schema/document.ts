@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { adminSchema } from './admin.ts';
 import { discoverySchema } from './discovery.ts';
+import { dnsListenSchema } from './dns-listen.ts';
 import { strict, text, withDefault } from './field.ts';
 import { httpSchema } from './http.ts';
 import { listenSchema, streamListenSchema } from './listen.ts';
@@ -17,6 +18,7 @@ import { upstreamSchema } from './upstream.ts';
 export const staticFields = {
   listen: withDefault(listenSchema, ['0.0.0.0:9080']),
   stream_listen: withDefault(streamListenSchema, []),
+  dns_listen: Type.Optional(dnsListenSchema),
   admin: withDefault(adminSchema, {}),
   workers: withDefault(
     Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 1, maximum: 256 })], {
