@@ -36,11 +36,15 @@ export async function run(options: RunOptions): Promise<number> {
     ...http.map((address) => `http ${formatAddress(address)}`),
     ...tcp.map((address) => `tcp ${formatAddress(address)}`),
   ];
-  log.info('gateway.started', `headgate ${version()} listens: ${places.join(', ')}; admin http://${formatAddress(admin)}`, {
-    http,
-    tcp,
-    admin,
-  });
+  log.info(
+    'gateway.started',
+    `headgate ${version()} listens: ${places.join(', ')}; admin http://${formatAddress(admin)}`,
+    {
+      http,
+      tcp,
+      admin,
+    },
+  );
   reloader?.serve(gateway);
   const times = { delay: document.shutdown.delay * 1000, drain: document.shutdown.drain * 1000 };
   const code = await untilStopped(signals, gateway, reloader, times, clock, log);

@@ -43,3 +43,9 @@ export async function settledBy(clock: Clock, deadline: number, work: Promise<un
   await Promise.race([work, sleep(clock, Math.max(0, deadline - clock.now()), done.signal)]);
   done.abort();
 }
+
+/** Resolves when `signal` aborts. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,6 +1,8 @@
 import { Type } from 'typebox';
 import { consulSchema } from './consul.ts';
+import { eurekaSchema } from './eureka.ts';
 import { count, secondsOrZero, strict, withDefault } from './field.ts';
+import { nacosSchema } from './nacos.ts';
 
 export const guardSchema = strict(
   {
@@ -18,6 +20,8 @@ export const guardSchema = strict(
 /** One block per registry; another registry is another file and another line here. */
 export const registrySchemas = {
   consul: Type.Optional(consulSchema),
+  eureka: Type.Optional(eurekaSchema),
+  nacos: Type.Optional(nacosSchema),
 };
 
 export const discoverySchema = strict(
