@@ -13,6 +13,7 @@ const DEFAULT_TTL_S = 18_000;
 const ADVICE = new Map([
   [401, 'it does not take discovery.nacos.username and password'],
   [403, 'it does not take discovery.nacos.username and password'],
+  [500, 'it does not take discovery.nacos.username and password, or it failed'],
 ]);
 
 /** How a status of Nacos says that it has no such API: unknown, switched off, not implemented. */

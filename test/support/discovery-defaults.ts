@@ -1,5 +1,7 @@
 import type { ConsulOptions } from '../../src/discovery/consul-options.ts';
+import type { EurekaOptions } from '../../src/discovery/eureka-options.ts';
 import type { GuardOptions } from '../../src/discovery/guard.ts';
+import type { NacosOptions } from '../../src/discovery/nacos-options.ts';
 
 /** What the configuration has where it says nothing. */
 export const DEFAULT_GUARD: GuardOptions = {
@@ -20,4 +22,30 @@ export const DEFAULT_CONSUL: Omit<ConsulOptions, 'servers'> = {
   timeout: 5_000,
   concurrency: 8,
   maxWatches: 190,
+};
+
+export const DEFAULT_EUREKA: Omit<EurekaOptions, 'servers'> = {
+  prefix: '/eureka/',
+  fetchInterval: 30_000,
+  defaultWeight: 100,
+  connectTimeout: 2_000,
+  readTimeout: 5_000,
+  leaseSlack: 120_000,
+};
+
+export const DEFAULT_NACOS: Omit<NacosOptions, 'servers'> = {
+  prefix: '/nacos/',
+  fetchInterval: 30_000,
+  username: null,
+  password: null,
+  namespace: 'public',
+  group: 'DEFAULT_GROUP',
+  weight: 100,
+  connectTimeout: 2_000,
+  readTimeout: 5_000,
+  concurrency: 16,
+  push: true,
+  pushPort: 0,
+  catalog: false,
+  metadataRoutes: false,
 };
