@@ -24,7 +24,7 @@ function checkRegistry(
 }
 
 /** The URL itself is not repeated: it may hold a password. */
-function checkUrl(context: RuleContext, text: string, path: Path): void {
+export function checkUrl(context: RuleContext, text: string, path: Path): void {
   const url = URL.parse(text);
   if (!url || !/^https?:\/\//i.test(text)) {
     context.error(path, 'is not an http or https URL', 'write "http://127.0.0.1:8500"');
