@@ -45,8 +45,7 @@ export class AutoRouter {
     this.#parts = parts;
     const { settings, discoveries, catalogs, nodeSets } = parts;
     this.#sources = [...discoveries].flatMap(([source, discovery]) => (discovery.watchCatalog ? [source] : []));
-    const template = settings.consul?.auto_route;
-    this.#templates = new Map(template === undefined ? [] : [['consul', parseTemplate(template)]]);
+    this.#templates = templatesOf(settings);
     this.#skipped = new Set(settings.consul?.skip_services ?? []);
     this.#settings = defaultUpstreamSettings();
     catalogs.onChange((catalog) => this.#catalogChanged(catalog));
@@ -150,6 +149,16 @@ export class AutoRouter {
 /** A question that failed is no answer: what the registry would have said is as unknown as before. */
 function isUnanswered(state: NodeSetState | undefined): boolean {
   return state === undefined || state === 'init' || state === 'failed';
+}
+
+/** The `auto_route` of each source that has one. */
+function templatesOf(settings: DiscoverySettings): ReadonlyMap<string, RouteTemplate> {
+  const templates = new Map<string, RouteTemplate>();
+  for (const source of ['consul', 'eureka', 'nacos'] as const) {
+    const template = settings[source]?.auto_route;
+    if (template !== undefined) templates.set(source, parseTemplate(template));
+  }
+  return templates;
 }
 
 /** An upstream of which nothing is said. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { watchFile } from '../config/file-watch.ts';
-import type { DiscoverySettings, Document } from '../config/types.ts';
+import type { DiscoverySettings, Document, EurekaSettings, NacosSettings } from '../config/types.ts';
 import { formatAddress, parseAddress } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -8,7 +8,11 @@ import type { Random } from '../core/random.ts';
 import type { Scope } from '../core/scope.ts';
 import { ConsulDiscovery } from '../discovery/consul.ts';
 import { DnsDiscovery } from '../discovery/dns.ts';
+import { EurekaDiscovery } from '../discovery/eureka.ts';
+import type { EurekaOptions } from '../discovery/eureka-options.ts';
 import type { GuardOptions } from '../discovery/guard.ts';
+import { NacosDiscovery } from '../discovery/nacos.ts';
+import type { NacosOptions } from '../discovery/nacos-options.ts';
 import type { WatchFile } from '../discovery/resolv-conf-file.ts';
 import type { Discovery } from '../discovery/types.ts';
 import { EmbeddedRegistry } from '../registry/server.ts';
@@ -82,5 +86,46 @@ export function createDiscoveries(
     const watch: WatchFile = (file, onChange) => watchFile(file, clock, onChange);
     discoveries.set('dns', scope.own(new DnsDiscovery(dnsOptions(settings.dns), { clock, random }, log, watch)));
   }
+  if (settings.eureka) {
+    discoveries.set('eureka', scope.own(new EurekaDiscovery(eurekaOptions(settings.eureka), tools, tools.log)));
+  }
+  if (settings.nacos) {
+    discoveries.set('nacos', scope.own(new NacosDiscovery(nacosOptions(settings.nacos), tools, tools.log)));
+  }
   return discoveries;
+}
+
+/** What a server with its usual settings takes to evict an instance (60 s) and to show that (30 s), and some. */
+const LEASE_SLACK = 120 * SECOND;
+
+function eurekaOptions(eureka: EurekaSettings): EurekaOptions {
+  return {
+    servers: eureka.host,
+    prefix: eureka.prefix,
+    fetchInterval: eureka.fetch_interval * SECOND,
+    defaultWeight: eureka.weight,
+    connectTimeout: eureka.timeout.connect * SECOND,
+    readTimeout: eureka.timeout.read * SECOND,
+    leaseSlack: LEASE_SLACK,
+  };
+}
+
+function nacosOptions(nacos: NacosSettings): NacosOptions {
+  return {
+    servers: nacos.host,
+    prefix: nacos.prefix,
+    fetchInterval: nacos.fetch_interval * SECOND,
+    username: nacos.username ?? null,
+    password: nacos.password ?? null,
+    namespace: nacos.namespace_id,
+    group: nacos.group_name,
+    weight: nacos.weight,
+    connectTimeout: nacos.timeout.connect * SECOND,
+    readTimeout: nacos.timeout.read * SECOND,
+    concurrency: nacos.concurrency,
+    push: nacos.push,
+    pushPort: nacos.push_port,
+    catalog: nacos.metadata_routes || nacos.auto_route !== undefined,
+    metadataRoutes: nacos.metadata_routes,
+  };
 }

@@ -26,7 +26,9 @@ import type { NodeHistory } from './node-history.ts';
 import { NodeSlots } from './node-slots.ts';
 import { Publisher } from './publisher.ts';
 import { Readiness } from './readiness.ts';
+import { createRegistrars } from './registrars.ts';
 import { ReloadRecord } from './reload-record.ts';
+import { SelfRegistration } from './self-registration.ts';
 import type { StateOfGateway } from './state-of-gateway.ts';
 import { staticChanges } from './static-settings.ts';
 import { Statistics } from './statistics.ts';
@@ -61,6 +63,7 @@ export class Gateway implements Closable {
   #pool: WorkerPool | null = null;
   #readiness: Readiness | null = null;
   #views: AdminViews | null = null;
+  #registration: SelfRegistration | null = null;
 
   private constructor(options: GatewayOptions) {
     this.#options = options;
@@ -107,6 +110,11 @@ export class Gateway implements Closable {
   /** Tells load balancers in front to look elsewhere; traffic is served as before. */
   announceShutdown(): void {
     this.#readiness?.drain();
+  }
+
+  /** Takes this Headgate itself out of the registries, by `deadline` at the latest. */
+  async deregister(deadline: number): Promise<void> {
+    await this.#registration?.deregister(deadline);
   }
 
   reopenLogs(): void {
@@ -164,6 +172,10 @@ export class Gateway implements Closable {
     this.#readiness = readiness;
     await pool.start();
     readiness.listening();
+    const registrars = createRegistrars(document, registryUrl, this.#options);
+    const parts = { registrars, state: () => readiness.view(), clock, random, log };
+    this.#registration = this.#scope.own(new SelfRegistration(parts));
+    this.#registration.start();
     this.#addresses = {
       http: listeners.http.map(({ address }) => address),
       tcp: listeners.tcp.map(({ address }) => address),

@@ -1,7 +1,7 @@
 import { Pool } from 'undici';
 import { HeadgateError, reasonOf } from '../core/errors.ts';
 import type { Closable } from '../core/scope.ts';
-import { readJson } from './json-body.ts';
+import { excerpt, readJson } from './json-body.ts';
 
 /** An answer of a Consul server before it is read. */
 export interface ConsulBody {
@@ -136,17 +136,4 @@ function statusFailure(status: number, text: string): HeadgateError {
 
 function failure(code: string, message: string, cause?: unknown): HeadgateError {
   return new HeadgateError(message, { code, source: 'upstream', cause });
-}
-
-/** The beginning of an error's text, on one line. */
-async function excerpt(body: AsyncIterable<Buffer>): Promise<string> {
-  let text = '';
-  for await (const chunk of body) {
-    text += chunk.toString('utf8');
-    if (text.length >= 200) break;
-  }
-  return text
-    .replace(/[\s\p{C}]+/gu, ' ')
-    .trim()
-    .slice(0, 200);
 }

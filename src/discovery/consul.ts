@@ -4,6 +4,7 @@ import type { Closable } from '../core/scope.ts';
 import { parseCatalog, parseHealth } from './consul-answer.ts';
 import { type ConsulBody, ConsulClient } from './consul-client.ts';
 import { type ConsulOptions, catalogPath, consulQueryFault, consulServers, healthPath } from './consul-options.ts';
+import { untilAborted } from './deadline.ts';
 import { Gate } from './gate.ts';
 import { answerError } from './json-body.ts';
 import type { CatalogEntry, CatalogSink, Discovery, Node, NodeSink, ServiceQuery } from './types.ts';
@@ -156,11 +157,6 @@ class Position<T> {
     if (server !== this.#server) return 'the questions went over to another server';
     return index < this.#index ? `the index went back from ${this.#index} to ${index}` : undefined;
   }
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 function tooManyWatches(limit: number): HeadgateError {

@@ -36,3 +36,9 @@ export function withDeadline<T>(
     task(controller.signal).then(resolve, reject).finally(finish);
   });
 }
+
+/** Resolves when `signal` aborts. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

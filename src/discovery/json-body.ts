@@ -24,3 +24,16 @@ export async function readJson(body: AsyncIterable<Buffer>): Promise<unknown> {
 export function answerError(message: string): HeadgateError {
   return new HeadgateError(message, { code: 'DISCOVERY_ANSWER', source: 'upstream' });
 }
+
+/** The beginning of an error's text, on one line. */
+export async function excerpt(body: AsyncIterable<Buffer>): Promise<string> {
+  let text = '';
+  for await (const chunk of body) {
+    text += chunk.toString('utf8');
+    if (text.length >= 200) break;
+  }
+  return text
+    .replace(/[\s\p{C}]+/gu, ' ')
+    .trim()
+    .slice(0, 200);
+}

@@ -1,6 +1,8 @@
 import type { ConsulOptions } from '../../src/discovery/consul-options.ts';
 import type { DnsOptions } from '../../src/discovery/dns-options.ts';
+import type { EurekaOptions } from '../../src/discovery/eureka-options.ts';
 import type { GuardOptions } from '../../src/discovery/guard.ts';
+import type { NacosOptions } from '../../src/discovery/nacos-options.ts';
 
 /** What the configuration has where it says nothing. */
 export const DEFAULT_GUARD: GuardOptions = {
@@ -32,4 +34,30 @@ export const DEFAULT_DNS: Omit<DnsOptions, 'servers'> = {
   timeout: 2_000,
   attempts: 2,
   hold: { nxdomain: 30_000, empty: 'drop', servfail: 'keep', timeout: 'keep' },
+};
+
+export const DEFAULT_EUREKA: Omit<EurekaOptions, 'servers'> = {
+  prefix: '/eureka/',
+  fetchInterval: 30_000,
+  defaultWeight: 100,
+  connectTimeout: 2_000,
+  readTimeout: 5_000,
+  leaseSlack: 120_000,
+};
+
+export const DEFAULT_NACOS: Omit<NacosOptions, 'servers'> = {
+  prefix: '/nacos/',
+  fetchInterval: 30_000,
+  username: null,
+  password: null,
+  namespace: 'public',
+  group: 'DEFAULT_GROUP',
+  weight: 100,
+  connectTimeout: 2_000,
+  readTimeout: 5_000,
+  concurrency: 16,
+  push: true,
+  pushPort: 0,
+  catalog: false,
+  metadataRoutes: false,
 };

@@ -7,23 +7,33 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { Mailbox } from './mailbox.ts';
 
 /** A question that came in and waits for the test to answer it, in whatever way. */
 export class ScriptedRequest {
+  readonly method: string;
   readonly path: string;
   readonly parameters: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   readonly closed: Promise<unknown>;
+  readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
 
   constructor(request: IncomingMessage, response: ServerResponse) {
     const url = new URL(request.url ?? '/', 'http://registry');
+    this.method = request.method ?? '';
     this.path = url.pathname;
     this.parameters = url.searchParams;
     this.headers = request.headers;
     this.closed = once(response, 'close');
+    this.#request = request;
     this.#response = response;
+  }
+
+  /** What was sent with the question. */
+  text(): Promise<string> {
+    return text(this.#request);
   }
 
   /** A good answer in Consul's way. */

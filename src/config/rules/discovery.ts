@@ -4,17 +4,27 @@ import type { RuleContext } from './context.ts';
 
 /** Registries can be reached, and templates can be read. */
 export function checkDiscovery(context: RuleContext): void {
-  const consul = context.setting('discovery')?.consul;
-  if (!consul) return;
-  const path = ['discovery', 'consul'];
-  consul.servers?.forEach((server, index) => {
-    checkUrl(context, server, [...path, 'servers', index]);
+  const { consul, eureka, nacos } = context.setting('discovery') ?? {};
+  checkRegistry(context, ['discovery', 'consul'], 'servers', consul?.servers, consul?.auto_route);
+  checkRegistry(context, ['discovery', 'eureka'], 'host', eureka?.host, eureka?.auto_route);
+  checkRegistry(context, ['discovery', 'nacos'], 'host', nacos?.host, nacos?.auto_route);
+}
+
+function checkRegistry(
+  context: RuleContext,
+  path: Path,
+  key: string,
+  servers: readonly string[] | undefined,
+  template: string | undefined,
+): void {
+  servers?.forEach((server, index) => {
+    checkUrl(context, server, [...path, key, index]);
   });
-  if (consul.auto_route !== undefined) checkTemplate(context, consul.auto_route, [...path, 'auto_route']);
+  if (template !== undefined) checkTemplate(context, template, [...path, 'auto_route']);
 }
 
 /** The URL itself is not repeated: it may hold a password. */
-function checkUrl(context: RuleContext, text: string, path: Path): void {
+export function checkUrl(context: RuleContext, text: string, path: Path): void {
   const url = URL.parse(text);
   if (!url || !/^https?:\/\//i.test(text)) {
     context.error(path, 'is not an http or https URL', 'write "http://127.0.0.1:8500"');

@@ -6,6 +6,7 @@ import { checkDns } from './dns.ts';
 import { checkIds } from './ids.ts';
 import { checkListeners } from './listeners.ts';
 import { checkMatches } from './matches.ts';
+import { checkRegister } from './register.ts';
 import { checkTargets } from './targets.ts';
 import { checkUpstreams } from './upstreams.ts';
 
@@ -14,6 +15,7 @@ const RULES: readonly ((context: RuleContext) => void)[] = [
   checkListeners,
   checkDiscovery,
   checkDns,
+  checkRegister,
   checkIds,
   checkMatches,
   checkTargets,

@@ -1,7 +1,9 @@
 import { Type } from 'typebox';
 import { consulSchema } from './consul.ts';
 import { dnsSchema } from './dns.ts';
+import { eurekaSchema } from './eureka.ts';
 import { count, secondsOrZero, strict, withDefault } from './field.ts';
+import { nacosSchema } from './nacos.ts';
 
 export const guardSchema = strict(
   {
@@ -20,6 +22,8 @@ export const guardSchema = strict(
 export const registrySchemas = {
   consul: Type.Optional(consulSchema),
   dns: Type.Optional(dnsSchema),
+  eureka: Type.Optional(eurekaSchema),
+  nacos: Type.Optional(nacosSchema),
 };
 
 export const discoverySchema = strict(

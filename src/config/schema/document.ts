@@ -6,6 +6,7 @@ import { strict, text, withDefault } from './field.ts';
 import { httpSchema } from './http.ts';
 import { listenSchema, streamListenSchema } from './listen.ts';
 import { logSchema } from './log.ts';
+import { registerSchema } from './register.ts';
 import { registrySchema } from './registry.ts';
 import { routeSchema } from './route.ts';
 import { serviceSchema } from './service.ts';
@@ -30,6 +31,7 @@ export const staticFields = {
   state_dir: Type.Optional(text('Directory for what outlives a restart, such as the last good node sets.')),
   discovery: withDefault(discoverySchema, {}),
   registry: Type.Optional(registrySchema),
+  register: Type.Optional(registerSchema),
   log: withDefault(logSchema, {}),
   shutdown: withDefault(shutdownSchema, {}),
   trusted_addresses: withDefault(

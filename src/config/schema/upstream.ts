@@ -36,9 +36,16 @@ const upstreamFields = {
     text('Name of the service in the registry that `discovery_type` names.', { maxLength: 256 }),
   ),
   discovery_type: Type.Optional(
-    Type.Enum(['consul', 'dns'], { description: 'Registry that lists the nodes; its settings are under `discovery`.' }),
+    Type.Enum(['consul', 'dns', 'eureka', 'nacos'], {
+      description: 'Registry that lists the nodes; its settings are under `discovery`.',
+    }),
   ),
-  discovery_args: withDefault(texts('Filters of the registry; for Consul `tag` and `datacenter`.'), {}),
+  discovery_args: withDefault(
+    texts(
+      'Filters of the registry: for Consul `tag` and `datacenter`; for Eureka `port` (`plain` or `secure`); for Nacos `namespace_id`, `group_name` and `cluster`.',
+    ),
+    {},
+  ),
   scheme: withDefault(Type.Enum(['http'], { description: 'Protocol that the nodes speak.' }), 'http'),
   retries: Type.Optional(
     count(

@@ -1,0 +1,104 @@
+import { jittered } from '../core/random.ts';
+import { type EurekaApps, type EurekaInstance, hashOf, parseApps } from './eureka-answer.ts';
+import { EurekaApplications } from './eureka-applications.ts';
+import type { EurekaOptions } from './eureka-options.ts';
+import { answerError } from './json-body.ts';
+import type { RegistryClient, RegistryReply, RegistryServer } from './registry-client.ts';
+import type { Answer, LoopTools } from './watch-loop.ts';
+
+/** What a server knows at one moment. */
+export interface EurekaView {
+  readonly applications: ReadonlyMap<string, readonly EurekaInstance[]>;
+  /** Instances whose lease ended so long ago that the server must be keeping them on purpose. */
+  readonly overdue: ReadonlySet<EurekaInstance>;
+  /** How many instances there are in all. */
+  readonly total: number;
+  readonly doubt: string | undefined;
+}
+
+/** A server keeps changes for its deltas for three minutes; what was fetched longer ago can't be brought up to date by them. */
+const DELTA_REACH_MS = 150_000;
+
+const ADVICE = new Map([
+  [401, 'it wants a user and a password: write http://user:password@host:8761 in discovery.eureka.host'],
+  [403, 'it refuses: a server that has just started does so until it has its registrations'],
+  [404, 'it does not know the path: is discovery.eureka.prefix right? Spring uses /eureka/, Netflix /eureka/v2/'],
+]);
+
+/** One view of a Eureka server, fetched whole first and by deltas from then on, for everyone who watches. */
+export class EurekaFeed {
+  readonly #client: RegistryClient;
+  readonly #options: EurekaOptions;
+  readonly #tools: LoopTools;
+  readonly #applications = new EurekaApplications();
+  #server: RegistryServer | null = null;
+  #fetchedAt = 0;
+  #version = 0;
+  /** The server has its deltas switched off. */
+  #whole = false;
+
+  constructor(client: RegistryClient, options: EurekaOptions, tools: LoopTools) {
+    this.#client = client;
+    this.#options = options;
+    this.#tools = tools;
+  }
+
+  async ask(fresh: boolean, signal: AbortSignal): Promise<Answer<EurekaView>> {
+    const value = await this.#client.ask((server, limited) => this.#askOne(fresh, server, limited), signal);
+    return { value, pause: jittered(this.#tools.random, this.#options.fetchInterval, 0.1) };
+  }
+
+  async #askOne(fresh: boolean, server: RegistryServer, signal: AbortSignal): Promise<EurekaView> {
+    const moved = this.#server !== null && this.#server !== server;
+    const age = this.#tools.clock.now() - this.#fetchedAt;
+    let doubt = moved ? 'the questions went over to another server' : undefined;
+    if (this.#server === server && !fresh && !this.#whole && age < DELTA_REACH_MS) {
+      const answer = await this.#delta(server, signal);
+      if (answer) {
+        doubt = this.#restarted(answer.apps);
+        if (doubt === undefined && this.#applications.apply(answer.apps)) return this.#view(answer.date, doubt);
+      }
+    }
+    const { apps, date } = await this.#read(await this.#get(server, '/apps', signal));
+    if (apps.instances.length === 0 && apps.hash !== '') throw answerError(`lists nothing, and counts ${apps.hash}`);
+    if (apps.hash !== hashOf(apps.instances)) doubt ??= 'an answer whose hash does not fit what it lists';
+    this.#applications.replace(apps);
+    if (moved) this.#version = 0;
+    if (moved || fresh) this.#whole = false;
+    this.#server = server;
+    return this.#view(date, doubt);
+  }
+
+  /** The count of deltas begins anew with every start of the server. */
+  #restarted({ version }: EurekaApps): string | undefined {
+    const before = this.#version;
+    this.#version = version;
+    return version < before ? 'the server started anew' : undefined;
+  }
+
+  /** Null when the server gives no deltas. */
+  async #delta(server: RegistryServer, signal: AbortSignal) {
+    const reply = await this.#get(server, '/apps/delta', signal);
+    if (reply.status !== 403 && reply.status !== 404) return this.#read(reply);
+    reply.discard();
+    this.#whole = true;
+    return null;
+  }
+
+  #get(server: RegistryServer, path: string, signal: AbortSignal): Promise<RegistryReply> {
+    return server.send({ method: 'GET', path }, signal);
+  }
+
+  async #read(reply: RegistryReply): Promise<{ readonly apps: EurekaApps; readonly date: number | null }> {
+    if (reply.status !== 200) throw await reply.refusal(ADVICE);
+    return { apps: parseApps(await reply.json()), date: reply.date };
+  }
+
+  #view(date: number | null, doubt: string | undefined): EurekaView {
+    this.#fetchedAt = this.#tools.clock.now();
+    const all = [...this.#applications.all];
+    const limit = date === null ? Number.NEGATIVE_INFINITY : date - this.#options.leaseSlack;
+    const overdue = new Set(all.filter(({ leaseEnd }) => leaseEnd !== null && leaseEnd < limit));
+    return { applications: this.#applications.byApplication, overdue, total: all.length, doubt };
+  }
+}

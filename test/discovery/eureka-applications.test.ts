@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { type EurekaInstance, hashOf, parseApps } from '../../src/discovery/eureka-answer.ts';
+import { EurekaApplications } from '../../src/discovery/eureka-applications.ts';
+import { eurekaAnswer, eurekaEntry } from '../support/eureka-entries.ts';
+
+function instance(port: number, status: string, updatedAt: number, action = 'ADDED'): EurekaInstance {
+  const entry = eurekaEntry(port, { status, actionType: action, lastUpdatedTimestamp: String(updatedAt) });
+  return parseApps(eurekaAnswer([entry], '')).instances[0]!;
+}
+
+const change = fc.record({
+  port: fc.integer({ min: 1, max: 6 }),
+  status: fc.constantFrom('UP', 'DOWN', 'STARTING', null),
+});
+
+describe('the applications of a Eureka server', () => {
+  it('are by deltas what they are by whole answers, however often a delta repeats what is known', () => {
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 30 }), fc.integer({ min: 1, max: 10 }), (changes, every) => {
+        const server = new Map<number, EurekaInstance>();
+        const recent: EurekaInstance[] = [];
+        const known = new EurekaApplications();
+        known.replace({ instances: [], hash: '', version: 1 });
+        changes.forEach(({ port, status }, time) => {
+          const before = server.get(port);
+          if (status !== null) server.set(port, instance(port, status, time, before ? 'MODIFIED' : 'ADDED'));
+          else server.delete(port);
+          if (status !== null) recent.push(server.get(port)!);
+          else if (before) recent.push(instance(port, before.status, time, 'DELETED'));
+          if (time % every !== 0) return;
+          const hash = hashOf(server.values());
+          if (!known.apply({ instances: recent, hash, version: time })) {
+            known.replace({ instances: [...server.values()], hash, version: time });
+            assert.fail('a delta with every change must be enough');
+          }
+          const ids = [...known.all].map(({ id, status: seen }) => `${id} ${seen}`).sort();
+          assert.deepEqual(ids, [...server.values()].map(({ id, status: is }) => `${id} ${is}`).sort());
+        });
+      }),
+    );
+  });
+
+  it('are as before after a delta that does not fit', () => {
+    const known = new EurekaApplications();
+    known.replace({ instances: [instance(1, 'UP', 5)], hash: 'UP_1_', version: 1 });
+    const before = known.byApplication;
+    assert.equal(known.apply({ instances: [instance(2, 'UP', 6)], hash: 'UP_3_', version: 2 }), false);
+    assert.equal(known.byApplication, before);
+  });
+
+  it('are not led back by a delta that is older than what is known', () => {
+    const known = new EurekaApplications();
+    known.replace({ instances: [instance(1, 'UP', 9)], hash: 'UP_1_', version: 1 });
+    const old = [instance(1, 'DOWN', 3), instance(1, 'UP', 4, 'DELETED')];
+    assert.equal(known.apply({ instances: old, hash: 'UP_1_', version: 2 }), true);
+    assert.deepEqual(
+      [...known.all].map(({ status }) => status),
+      ['UP'],
+    );
+  });
+});
