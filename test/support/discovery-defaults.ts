@@ -1,5 +1,6 @@
 import type { ConsulOptions } from '../../src/discovery/consul-options.ts';
 import type { GuardOptions } from '../../src/discovery/guard.ts';
+import type { KubernetesOptions } from '../../src/discovery/kubernetes-options.ts';
 
 /** What the configuration has where it says nothing. */
 export const DEFAULT_GUARD: GuardOptions = {
@@ -21,4 +22,26 @@ export const DEFAULT_CONSUL: Omit<ConsulOptions, 'servers'> = {
   timeout: 5_000,
   concurrency: 8,
   maxWatches: 190,
+};
+
+export const DEFAULT_KUBERNETES: KubernetesOptions = {
+  place: {
+    scheme: 'https',
+    host: null,
+    port: null,
+    token: null,
+    tokenFile: null,
+    caFile: null,
+    kubeconfig: null,
+    context: null,
+  },
+  namespaces: { equal: null, notEqual: null, match: [], notMatch: [] },
+  labelSelector: null,
+  scope: 'namespace',
+  autoRoutes: false,
+  defaultWeight: 1,
+  connectTimeout: 2_000,
+  timeout: 10_000,
+  watchTimeout: 60_000,
+  concurrency: 8,
 };
