@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { HeadgateError, reasonOf } from '../core/errors.ts';
-import type { KubernetesAccess, Secret } from './kubernetes-access.ts';
+import type { KubernetesAccess } from './kubernetes-client.ts';
+import type { Secret } from './tls-connector.ts';
 
 type Entry = Readonly<Record<string, unknown>>;
 

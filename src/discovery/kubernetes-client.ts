@@ -1,9 +1,15 @@
-import { buildConnector, Pool } from 'undici';
+import { Pool } from 'undici';
 import { HeadgateError, reasonOf } from '../core/errors.ts';
 import type { Closable } from '../core/scope.ts';
 import { readJson } from './json-body.ts';
-import { type KubernetesAccess, readSecret } from './kubernetes-access.ts';
 import { LineStream } from './line-stream.ts';
+import { connectorFor, readSecret, type Secret, type TlsIdentity } from './tls-connector.ts';
+
+/** How to reach an API server and who to be there. */
+export interface KubernetesAccess extends TlsIdentity {
+  readonly server: URL;
+  readonly token: Secret | null;
+}
 
 /** One kind of object in one namespace or in all. */
 export interface KubernetesResource {
@@ -36,29 +42,26 @@ export class KubernetesClient implements Closable {
       bodyTimeout: 0,
       allowH2: false,
       connections: null,
-      connect: (options, callback) => {
-        try {
-          buildConnector({ timeout: connectTimeout, ...tlsOptions(access) })(options, callback);
-        } catch (error) {
-          callback(error instanceof Error ? error : new Error(String(error)), null);
-        }
-      },
+      connect: connectorFor(access, connectTimeout),
     });
   }
 
   /** One page of a list. */
   async list(resource: KubernetesResource, parameters: URLSearchParams, signal: AbortSignal): Promise<unknown> {
-    return this.#named(async () => readJson(await this.#get(resource, 'list', parameters, signal)));
+    return readJson(await this.#get(resource, 'list', parameters, signal));
   }
 
   /** The events of a watch, one on each line. Rejects with EXPIRED when the server can't go on from where it is asked to. */
   async watch(resource: KubernetesResource, parameters: URLSearchParams, signal: AbortSignal): Promise<LineStream> {
-    return this.#named(async () => new LineStream(await this.#get(resource, 'watch', parameters, signal)));
+    return new LineStream(await this.#get(resource, 'watch', parameters, signal));
   }
 
-  /** An error that came in the stream, in the words of one that came with a status. */
-  refusal(resource: KubernetesResource, status: number, message: string): HeadgateError {
-    return this.#withName(statusFailure(resource, 'watch', status, message));
+  /** The error with the name of the server in front. */
+  blame(error: unknown): HeadgateError {
+    const known = error instanceof HeadgateError;
+    const text = known ? error.message : `can't be asked: ${reasonOf(error)}`;
+    const code = known ? error.code : 'DISCOVERY_UNREACHABLE';
+    return failure(code, `the Kubernetes API server at ${this.#access.server.origin} ${text}`, error);
   }
 
   close(): Promise<void> {
@@ -85,38 +88,19 @@ export class KubernetesClient implements Closable {
     if (token !== null) headers.authorization = `Bearer ${readSecret(token, 'the token').trim()}`;
     return headers;
   }
-
-  async #named<T>(task: () => Promise<T>): Promise<T> {
-    try {
-      return await task();
-    } catch (error) {
-      if (error instanceof HeadgateError) throw this.#withName(error);
-      throw this.#withName(failure('DISCOVERY_UNREACHABLE', `can't be asked: ${reasonOf(error)}`, error));
-    }
-  }
-
-  #withName(error: HeadgateError): HeadgateError {
-    return failure(error.code, `the Kubernetes API server at ${this.#access.server.origin} ${error.message}`, error);
-  }
-}
-
-function tlsOptions({ ca, clientCertificate, serverName, verify }: KubernetesAccess): buildConnector.BuildOptions {
-  return {
-    ...(ca !== null && { ca: readSecret(ca, 'the certificate authority') }),
-    ...(clientCertificate !== null && {
-      cert: readSecret(clientCertificate.cert, 'the client certificate'),
-      key: readSecret(clientCertificate.key, 'the client key'),
-    }),
-    ...(serverName !== null && { servername: serverName }),
-    ...(!verify && { rejectUnauthorized: false }),
-  };
 }
 
 function pathOf({ base, namespace, plural }: KubernetesResource): string {
   return namespace === null ? `${base}/${plural}` : `${base}/namespaces/${encodeURIComponent(namespace)}/${plural}`;
 }
 
-function statusFailure(resource: KubernetesResource, verb: Verb, status: number, message: string): HeadgateError {
+/** What a status means, whether it came as one or in a stream. */
+export function statusFailure(
+  resource: KubernetesResource,
+  verb: Verb,
+  status: number,
+  message: string,
+): HeadgateError {
   const said = message === '' ? '' : ` (it says: ${message})`;
   const code = status === 410 ? EXPIRED : 'DISCOVERY_REFUSED';
   return failure(code, `answered ${status}: ${adviceFor(resource, verb, status)}${said}`);

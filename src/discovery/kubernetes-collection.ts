@@ -3,7 +3,7 @@ import { HeadgateError } from '../core/errors.ts';
 import type { CollectionChange, CollectionSource } from './collection.ts';
 import type { Gate } from './gate.ts';
 import { answerError } from './json-body.ts';
-import { EXPIRED, type KubernetesClient, type KubernetesResource } from './kubernetes-client.ts';
+import { EXPIRED, type KubernetesClient, type KubernetesResource, statusFailure } from './kubernetes-client.ts';
 import type { LineStream } from './line-stream.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -76,7 +76,11 @@ export class KubernetesCollection<T> implements CollectionSource {
   }
 
   async ask(fresh: boolean, signal: AbortSignal): Promise<{ value: CollectionChange; pause: number }> {
-    return { value: fresh ? await this.#list(signal) : await this.#follow(signal), pause: 0 };
+    try {
+      return { value: fresh ? await this.#list(signal) : await this.#follow(signal), pause: 0 };
+    } catch (error) {
+      throw this.#parts.client.blame(error);
+    }
   }
 
   /** Events, or a new list when the server has forgotten the version to go on from: that is no failure. */
@@ -149,7 +153,7 @@ export class KubernetesCollection<T> implements CollectionSource {
     const object = asObject(event.object, 'the object of an event');
     if (event.type === 'ERROR') {
       const status = typeof object.code === 'number' ? object.code : 500;
-      throw this.#parts.client.refusal(this.#parts.resource, status, String(object.message ?? ''));
+      throw statusFailure(this.#parts.resource, 'watch', status, String(object.message ?? ''));
     }
     const version = versionOf(asObject(object.metadata, 'the metadata of an event'), 'an event');
     if (isOlder(version, this.#version)) {

@@ -1,6 +1,7 @@
 import { HeadgateError } from '../core/errors.ts';
 import { readKubeconfig } from './kubeconfig.ts';
-import type { KubernetesAccess, Secret } from './kubernetes-access.ts';
+import type { KubernetesAccess } from './kubernetes-client.ts';
+import type { Secret } from './tls-connector.ts';
 
 /** What the configuration says; null for what it leaves out. */
 export interface KubernetesPlace {

@@ -1,0 +1,162 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { type Clock, sleep } from '../core/clock.ts';
+import { HeadgateError, reasonOf } from '../core/errors.ts';
+import type { CollectionChange } from './collection.ts';
+import { DirectoryChange } from './directory-change.ts';
+import { readNodeList } from './node-list.ts';
+import type { WrittenService, WrittenServices } from './written-services.ts';
+
+/** Durations in milliseconds. */
+export interface FileOptions {
+  readonly path: string;
+  readonly defaultWeight: number;
+  /** The directory is looked at this often even if the system reports no change. */
+  readonly interval: number;
+}
+
+/** A file counts only once it has stood still for so long: a writer may be in the middle of it. Milliseconds. */
+const SETTLE_MS = 100;
+const DEADLINE_MS = 10_000;
+const MAX_BYTES = 32 * 1024 * 1024;
+const NAME = /^([^.].*)\.(?:json|ya?ml)$/;
+
+/** A file as it was when it was read. */
+interface ReadFile {
+  readonly service: string;
+  /** Tells one content from another: place on disk, size and time of the last change. */
+  readonly print: string;
+  readonly content: WrittenService;
+}
+
+/** The node lists in a directory: `<service>.yaml`, `.yml` or `.json`. */
+export class FileServices implements WrittenServices {
+  readonly gate = null;
+  readonly #options: FileOptions;
+  readonly #clock: Clock;
+  #watch: DirectoryChange | null = null;
+  #files = new Map<string, ReadFile>();
+
+  constructor(options: FileOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+  }
+
+  /** The files of one service, such as `web.json` beside `web.yaml`, together. */
+  service(name: string): WrittenService | undefined {
+    const parts = [...this.#files.values()].filter((file) => file.service === name).map((file) => file.content);
+    return parts.length > 0 ? together(parts) : undefined;
+  }
+
+  *services(): Iterable<readonly [string, WrittenService]> {
+    for (const name of new Set([...this.#files.values()].map((file) => file.service))) {
+      yield [name, this.service(name)!];
+    }
+  }
+
+  deadline(fresh: boolean): number {
+    return fresh ? DEADLINE_MS : this.#options.interval + DEADLINE_MS;
+  }
+
+  close(): void {
+    this.#watch?.close();
+    this.#watch = null;
+  }
+
+  async ask(fresh: boolean, signal: AbortSignal): Promise<{ value: CollectionChange; pause: number }> {
+    if (fresh) {
+      this.close();
+      // Before the first look, so that no change falls between the two.
+      this.#watch = new DirectoryChange(this.#options.path, this.#clock);
+    } else {
+      await this.#watch?.next(this.#options.interval, signal);
+    }
+    return { value: { changed: await this.#look(signal), doubt: undefined }, pause: 0 };
+  }
+
+  /** Reads what has changed, once nothing changes any more. The services whose files are not what they were. */
+  async #look(signal: AbortSignal): Promise<ReadonlySet<string>> {
+    let prints = await this.#prints();
+    while (this.#differs(prints) && !signal.aborted) {
+      await sleep(this.#clock, SETTLE_MS, signal);
+      const later = await this.#prints();
+      const still = sameEntries(prints, later);
+      prints = later;
+      if (still) break;
+    }
+    return this.#take(prints);
+  }
+
+  #differs(prints: ReadonlyMap<string, string>): boolean {
+    if (prints.size !== this.#files.size) return true;
+    return [...prints].some(([name, print]) => this.#files.get(name)?.print !== print);
+  }
+
+  async #take(prints: ReadonlyMap<string, string>): Promise<ReadonlySet<string>> {
+    const changed = new Set<string>();
+    const files = new Map<string, ReadFile>();
+    for (const [name, print] of prints) {
+      const known = this.#files.get(name);
+      const file = known?.print === print ? known : await this.#read(name, print);
+      if (file === null) continue;
+      if (file !== known) changed.add(file.service);
+      files.set(name, file);
+    }
+    for (const [name, { service }] of this.#files) if (!files.has(name)) changed.add(service);
+    this.#files = files;
+    return changed;
+  }
+
+  /** Null when it has gone in this moment. */
+  async #read(name: string, print: string): Promise<ReadFile | null> {
+    const service = NAME.exec(name)?.[1] ?? name;
+    const path = join(this.#options.path, name);
+    try {
+      const text = await readFile(path, 'utf8');
+      return { service, print, content: readNodeList(contentOf(name, text), this.#options.defaultWeight) };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      return { service, print, content: { fault: `the file ${path} can't be used: ${reasonOf(error)}` } };
+    }
+  }
+
+  async #prints(): Promise<ReadonlyMap<string, string>> {
+    const { path } = this.#options;
+    const names = await readdir(path).catch((cause: unknown) => {
+      const text = `the directory ${path} can't be read: ${reasonOf(cause)}`;
+      throw new HeadgateError(text, { code: 'DISCOVERY_UNREACHABLE', source: 'self', cause });
+    });
+    const prints = new Map<string, string>();
+    for (const name of names.filter((each) => NAME.test(each)).sort()) {
+      const print = await printOf(join(path, name));
+      if (print !== null) prints.set(name, print);
+    }
+    return prints;
+  }
+}
+
+/** Null for what is no file, or no more. */
+async function printOf(path: string): Promise<string | null> {
+  const info = await stat(path, { bigint: true }).catch(() => null);
+  if (!info?.isFile()) return null;
+  return `${info.dev} ${info.ino} ${info.size} ${info.mtimeNs} ${info.ctimeNs}`;
+}
+
+/** An empty file is one that is being written: a service without nodes is an empty list. */
+function contentOf(name: string, text: string): unknown {
+  if (text.length > MAX_BYTES) throw new Error(`it has more than ${MAX_BYTES / 1024 / 1024} MiB`);
+  if (text.trim() === '') throw new Error('it is empty: write [] for a service without nodes');
+  return name.endsWith('.json') ? JSON.parse(text) : parse(text);
+}
+
+function sameEntries(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  return a.size === b.size && [...a].every(([name, print]) => b.get(name) === print);
+}
+
+function together(parts: readonly WrittenService[]): WrittenService {
+  const faulty = parts.find((part) => 'fault' in part);
+  if (faulty) return faulty;
+  const lists = parts.flatMap((part) => ('nodes' in part ? [part] : []));
+  return { nodes: lists.flatMap(({ nodes }) => nodes), unusable: lists.flatMap(({ unusable }) => unusable) };
+}
