@@ -4,11 +4,16 @@ import { formatAddress, parseAddress } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Random } from '../core/random.ts';
-import type { Scope } from '../core/scope.ts';
+import type { Closable, Scope } from '../core/scope.ts';
 import { ConsulDiscovery } from '../discovery/consul.ts';
+import { ConsulKvDiscovery } from '../discovery/consul-kv.ts';
+import { EtcdDiscovery } from '../discovery/etcd.ts';
+import { FileDiscovery } from '../discovery/file.ts';
 import type { GuardOptions } from '../discovery/guard.ts';
+import { KubernetesDiscovery } from '../discovery/kubernetes.ts';
 import type { Discovery } from '../discovery/types.ts';
 import { EmbeddedRegistry } from '../registry/server.ts';
+import { consulKvOptions, etcdOptions, fileOptions, kubernetesOptions } from './cluster-discoveries.ts';
 
 const SECOND = 1000;
 
@@ -70,5 +75,12 @@ export function createDiscoveries(
     };
     discoveries.set('consul', scope.own(new ConsulDiscovery(options, { clock, random }, log)));
   }
+  const add = (discovery: Discovery & Closable) => discoveries.set(discovery.type, scope.own(discovery));
+  const { kubernetes, file, consul_kv, etcd } = settings;
+  const { log } = tools;
+  if (kubernetes) add(new KubernetesDiscovery(kubernetesOptions(kubernetes), process.env, tools, log));
+  if (file) add(new FileDiscovery(fileOptions(file), tools, log));
+  if (consul_kv) add(new ConsulKvDiscovery(consulKvOptions(consul_kv), tools, log));
+  if (etcd) add(new EtcdDiscovery(etcdOptions(etcd), tools, log));
   return discoveries;
 }

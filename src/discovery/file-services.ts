@@ -35,8 +35,12 @@ export class FileServices implements WrittenServices {
   readonly gate = null;
   readonly #options: FileOptions;
   readonly #clock: Clock;
+  readonly #files = new Map<string, ReadFile>();
   #watch: DirectoryChange | null = null;
-  #files = new Map<string, ReadFile>();
+  /** Tells the watched directory from another one that took its name. */
+  #identity = '';
+  /** A file was being written at the last look. */
+  #restless = false;
 
   constructor(options: FileOptions, clock: Clock) {
     this.#options = options;
@@ -65,27 +69,39 @@ export class FileServices implements WrittenServices {
   }
 
   async ask(fresh: boolean, signal: AbortSignal): Promise<{ value: CollectionChange; pause: number }> {
-    if (fresh) {
-      this.close();
-      // Before the first look, so that no change falls between the two.
-      this.#watch = new DirectoryChange(this.#options.path, this.#clock);
-    } else {
-      await this.#watch?.next(this.#options.interval, signal);
-    }
-    return { value: { changed: await this.#look(signal), doubt: undefined }, pause: 0 };
+    if (!fresh) await this.#watch?.next(this.#restless ? SETTLE_MS : this.#options.interval, signal);
+    await this.#rearm(fresh);
+    const changed = await this.#look(signal);
+    return { value: { changed: fresh ? null : changed, doubt: undefined }, pause: 0 };
   }
 
-  /** Reads what has changed, once nothing changes any more. The services whose files are not what they were. */
+  /** Watches the directory that has the name now, before it is looked at: no change falls between the two. */
+  async #rearm(fresh: boolean): Promise<void> {
+    const { path } = this.#options;
+    const identity = await stat(path).then(
+      ({ dev, ino }) => `${dev} ${ino}`,
+      () => '',
+    );
+    if (!fresh && identity === this.#identity) return;
+    this.close();
+    this.#identity = identity;
+    this.#watch = new DirectoryChange(path, this.#clock);
+  }
+
+  /** Reads what has changed and stands still; the rest stays as it was until the next look. What is not as it was. */
   async #look(signal: AbortSignal): Promise<ReadonlySet<string>> {
-    let prints = await this.#prints();
-    while (this.#differs(prints) && !signal.aborted) {
-      await sleep(this.#clock, SETTLE_MS, signal);
-      const later = await this.#prints();
-      const still = sameEntries(prints, later);
-      prints = later;
-      if (still) break;
+    const before = await this.#prints();
+    this.#restless = false;
+    if (!this.#differs(before)) return new Set();
+    await sleep(this.#clock, SETTLE_MS, signal);
+    const prints = await this.#prints();
+    const changed = new Set<string>();
+    for (const name of new Set([...this.#files.keys(), ...before.keys(), ...prints.keys()])) {
+      const print = prints.get(name);
+      if (print !== before.get(name)) this.#restless = true;
+      else await this.#take(name, print, changed);
     }
-    return this.#take(prints);
+    return changed;
   }
 
   #differs(prints: ReadonlyMap<string, string>): boolean {
@@ -93,31 +109,25 @@ export class FileServices implements WrittenServices {
     return [...prints].some(([name, print]) => this.#files.get(name)?.print !== print);
   }
 
-  async #take(prints: ReadonlyMap<string, string>): Promise<ReadonlySet<string>> {
-    const changed = new Set<string>();
-    const files = new Map<string, ReadFile>();
-    for (const [name, print] of prints) {
-      const known = this.#files.get(name);
-      const file = known?.print === print ? known : await this.#read(name, print);
-      if (file === null) continue;
-      if (file !== known) changed.add(file.service);
-      files.set(name, file);
-    }
-    for (const [name, { service }] of this.#files) if (!files.has(name)) changed.add(service);
-    this.#files = files;
-    return changed;
+  /** Takes a file in as it is now; without a print it is gone. */
+  async #take(name: string, print: string | undefined, changed: Set<string>): Promise<void> {
+    const known = this.#files.get(name);
+    if (known?.print === print) return;
+    const service = NAME.exec(name)?.[1] ?? name;
+    changed.add(service);
+    const content = print === undefined ? null : await this.#read(name);
+    if (content === null || print === undefined) this.#files.delete(name);
+    else this.#files.set(name, { service, print, content });
   }
 
   /** Null when it has gone in this moment. */
-  async #read(name: string, print: string): Promise<ReadFile | null> {
-    const service = NAME.exec(name)?.[1] ?? name;
+  async #read(name: string): Promise<WrittenService | null> {
     const path = join(this.#options.path, name);
     try {
-      const text = await readFile(path, 'utf8');
-      return { service, print, content: readNodeList(contentOf(name, text), this.#options.defaultWeight) };
+      return readNodeList(contentOf(name, await readFile(path, 'utf8')), this.#options.defaultWeight);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-      return { service, print, content: { fault: `the file ${path} can't be used: ${reasonOf(error)}` } };
+      return { fault: `the file ${path} can't be used: ${reasonOf(error)}` };
     }
   }
 
@@ -148,10 +158,6 @@ function contentOf(name: string, text: string): unknown {
   if (text.length > MAX_BYTES) throw new Error(`it has more than ${MAX_BYTES / 1024 / 1024} MiB`);
   if (text.trim() === '') throw new Error('it is empty: write [] for a service without nodes');
   return name.endsWith('.json') ? JSON.parse(text) : parse(text);
-}
-
-function sameEntries(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
-  return a.size === b.size && [...a].every(([name, print]) => b.get(name) === print);
 }
 
 function together(parts: readonly WrittenService[]): WrittenService {

@@ -5,6 +5,7 @@ import { checkDiscovery } from './discovery.ts';
 import { checkIds } from './ids.ts';
 import { checkListeners } from './listeners.ts';
 import { checkMatches } from './matches.ts';
+import { checkNodeSources } from './node-sources.ts';
 import { checkTargets } from './targets.ts';
 import { checkUpstreams } from './upstreams.ts';
 
@@ -12,6 +13,7 @@ import { checkUpstreams } from './upstreams.ts';
 const RULES: readonly ((context: RuleContext) => void)[] = [
   checkListeners,
   checkDiscovery,
+  checkNodeSources,
   checkIds,
   checkMatches,
   checkTargets,

@@ -1,6 +1,8 @@
 import { Type } from 'typebox';
 import { consulSchema } from './consul.ts';
 import { count, secondsOrZero, strict, withDefault } from './field.ts';
+import { kubernetesSchema } from './kubernetes.ts';
+import { consulKvSchema, etcdSchema, fileSchema } from './node-lists.ts';
 
 export const guardSchema = strict(
   {
@@ -18,6 +20,10 @@ export const guardSchema = strict(
 /** One block per registry; another registry is another file and another line here. */
 export const registrySchemas = {
   consul: Type.Optional(consulSchema),
+  consul_kv: Type.Optional(consulKvSchema),
+  etcd: Type.Optional(etcdSchema),
+  file: Type.Optional(fileSchema),
+  kubernetes: Type.Optional(kubernetesSchema),
 };
 
 export const discoverySchema = strict(

@@ -36,9 +36,14 @@ const upstreamFields = {
     text('Name of the service in the registry that `discovery_type` names.', { maxLength: 256 }),
   ),
   discovery_type: Type.Optional(
-    Type.Enum(['consul'], { description: 'Registry that lists the nodes; its settings are under `discovery`.' }),
+    Type.Enum(['consul', 'consul_kv', 'etcd', 'file', 'kubernetes'], {
+      description: 'Registry that lists the nodes; its settings are under `discovery`.',
+    }),
   ),
-  discovery_args: withDefault(texts('Filters of the registry; for Consul `tag` and `datacenter`.'), {}),
+  discovery_args: withDefault(
+    texts('Filters of the registry; for Consul `tag` and `datacenter`, for Kubernetes `address_type`.'),
+    {},
+  ),
   scheme: withDefault(Type.Enum(['http'], { description: 'Protocol that the nodes speak.' }), 'http'),
   retries: Type.Optional(
     count('Further nodes to try after a failure. Without it one, and only where nothing was sent.', 0, 100),
