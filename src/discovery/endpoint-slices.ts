@@ -134,7 +134,8 @@ export function nodesOfSlices(
   const candidates: Candidate[] = [];
   const unusable: string[] = [];
   const found = new PortNames();
-  for (const slice of slices) {
+  // In one order, whichever was changed last: of two entries for one address it is always the same that counts.
+  for (const slice of [...slices].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (slice.endpoints.length === 0) continue;
     if (choice.addressType !== null && choice.addressType !== slice.addressType) continue;
     for (const port of found.add(slice.ports, choice.port)) {
