@@ -1,22 +1,27 @@
 import { join } from 'node:path';
 import { watchFile } from '../config/file-watch.ts';
-import type { DiscoverySettings, Document, EurekaSettings, NacosSettings } from '../config/types.ts';
+import type { ConsulSettings, DiscoverySettings, Document } from '../config/types.ts';
 import { formatAddress, parseAddress } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Random } from '../core/random.ts';
-import type { Scope } from '../core/scope.ts';
+import type { Closable, Scope } from '../core/scope.ts';
 import { ConsulDiscovery } from '../discovery/consul.ts';
+import { ConsulKvDiscovery } from '../discovery/consul-kv.ts';
+import type { ConsulOptions } from '../discovery/consul-options.ts';
 import { DnsDiscovery } from '../discovery/dns.ts';
+import { EtcdDiscovery } from '../discovery/etcd.ts';
 import { EurekaDiscovery } from '../discovery/eureka.ts';
-import type { EurekaOptions } from '../discovery/eureka-options.ts';
+import { FileDiscovery } from '../discovery/file.ts';
 import type { GuardOptions } from '../discovery/guard.ts';
+import { KubernetesDiscovery } from '../discovery/kubernetes.ts';
 import { NacosDiscovery } from '../discovery/nacos.ts';
-import type { NacosOptions } from '../discovery/nacos-options.ts';
 import type { WatchFile } from '../discovery/resolv-conf-file.ts';
 import type { Discovery } from '../discovery/types.ts';
 import { EmbeddedRegistry } from '../registry/server.ts';
+import { consulKvOptions, etcdOptions, fileOptions, kubernetesOptions } from './cluster-discoveries.ts';
 import { dnsOptions } from './dns-settings.ts';
+import { eurekaOptions, nacosOptions } from './fleet-settings.ts';
 
 const SECOND = 1000;
 /** The embedded registry is in this process and keeps as many questions waiting, and some more for others. */
@@ -60,72 +65,37 @@ export function createDiscoveries(
   tools: Tools,
 ): ReadonlyMap<string, Discovery> {
   const discoveries = new Map<string, Discovery>();
-  const consul = settings.consul;
-  if (consul || registryUrl !== null) {
-    const { clock, random, log } = tools;
-    const servers = consul ? consul.servers : [registryUrl ?? ''];
-    const own = registryUrl !== null && servers.every((server) => URL.parse(server)?.origin === registryUrl);
-    const options = {
-      servers,
-      token: consul?.token ?? null,
-      datacenter: consul?.datacenter ?? null,
-      passingOnly: consul?.passing_only ?? true,
-      consistency: consul?.stale === false ? ('default' as const) : ('stale' as const),
-      cached: consul?.cached ?? false,
-      defaultWeight: consul?.weight ?? 1,
-      wait: (consul?.timeout.wait ?? 60) * SECOND,
-      connectTimeout: (consul?.timeout.connect ?? 2) * SECOND,
-      timeout: (consul?.timeout.read ?? 5) * SECOND,
-      concurrency: consul?.concurrency ?? 16,
-      maxWatches: own ? OWN_WATCHES : (consul?.max_watches ?? OWN_WATCHES),
-    };
-    discoveries.set('consul', scope.own(new ConsulDiscovery(options, { clock, random }, log)));
-  }
-  if (settings.dns) {
-    const { clock, random, log } = tools;
-    const watch: WatchFile = (file, onChange) => watchFile(file, clock, onChange);
-    discoveries.set('dns', scope.own(new DnsDiscovery(dnsOptions(settings.dns), { clock, random }, log, watch)));
-  }
-  if (settings.eureka) {
-    discoveries.set('eureka', scope.own(new EurekaDiscovery(eurekaOptions(settings.eureka), tools, tools.log)));
-  }
-  if (settings.nacos) {
-    discoveries.set('nacos', scope.own(new NacosDiscovery(nacosOptions(settings.nacos), tools, tools.log)));
-  }
+  const add = (discovery: Discovery & Closable) => discoveries.set(discovery.type, scope.own(discovery));
+  const { consul, dns, eureka, nacos, kubernetes, file, consul_kv, etcd } = settings;
+  const { clock, log } = tools;
+  const watch: WatchFile = (path, onChange) => watchFile(path, clock, onChange);
+  if (consul || registryUrl !== null) add(new ConsulDiscovery(consulOptions(consul, registryUrl), tools, log));
+  if (dns) add(new DnsDiscovery(dnsOptions(dns), tools, log, watch));
+  if (eureka) add(new EurekaDiscovery(eurekaOptions(eureka), tools, log));
+  if (nacos) add(new NacosDiscovery(nacosOptions(nacos), tools, log));
+  if (kubernetes) add(new KubernetesDiscovery(kubernetesOptions(kubernetes), process.env, tools, log));
+  if (file) add(new FileDiscovery(fileOptions(file), tools, log));
+  if (consul_kv) add(new ConsulKvDiscovery(consulKvOptions(consul_kv), tools, log));
+  if (etcd) add(new EtcdDiscovery(etcdOptions(etcd), tools, log));
   return discoveries;
 }
 
-/** What a server with its usual settings takes to evict an instance (60 s) and to show that (30 s), and some. */
-const LEASE_SLACK = 120 * SECOND;
-
-function eurekaOptions(eureka: EurekaSettings): EurekaOptions {
+/** Without a block under `discovery` it is the embedded registry that is followed. */
+function consulOptions(consul: ConsulSettings | undefined, registryUrl: string | null): ConsulOptions {
+  const servers = consul ? consul.servers : [registryUrl ?? ''];
+  const own = registryUrl !== null && servers.every((server) => URL.parse(server)?.origin === registryUrl);
   return {
-    servers: eureka.host,
-    prefix: eureka.prefix,
-    fetchInterval: eureka.fetch_interval * SECOND,
-    defaultWeight: eureka.weight,
-    connectTimeout: eureka.timeout.connect * SECOND,
-    readTimeout: eureka.timeout.read * SECOND,
-    leaseSlack: LEASE_SLACK,
-  };
-}
-
-function nacosOptions(nacos: NacosSettings): NacosOptions {
-  return {
-    servers: nacos.host,
-    prefix: nacos.prefix,
-    fetchInterval: nacos.fetch_interval * SECOND,
-    username: nacos.username ?? null,
-    password: nacos.password ?? null,
-    namespace: nacos.namespace_id,
-    group: nacos.group_name,
-    weight: nacos.weight,
-    connectTimeout: nacos.timeout.connect * SECOND,
-    readTimeout: nacos.timeout.read * SECOND,
-    concurrency: nacos.concurrency,
-    push: nacos.push,
-    pushPort: nacos.push_port,
-    catalog: nacos.metadata_routes || nacos.auto_route !== undefined,
-    metadataRoutes: nacos.metadata_routes,
+    servers,
+    token: consul?.token ?? null,
+    datacenter: consul?.datacenter ?? null,
+    passingOnly: consul?.passing_only ?? true,
+    consistency: consul?.stale === false ? 'default' : 'stale',
+    cached: consul?.cached ?? false,
+    defaultWeight: consul?.weight ?? 1,
+    wait: (consul?.timeout.wait ?? 60) * SECOND,
+    connectTimeout: (consul?.timeout.connect ?? 2) * SECOND,
+    timeout: (consul?.timeout.read ?? 5) * SECOND,
+    concurrency: consul?.concurrency ?? 16,
+    maxWatches: own ? OWN_WATCHES : (consul?.max_watches ?? OWN_WATCHES),
   };
 }

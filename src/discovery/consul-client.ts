@@ -5,6 +5,7 @@ import { excerpt, readJson } from './json-body.ts';
 
 /** An answer of a Consul server before it is read. */
 export interface ConsulBody {
+  /** Null also where there is no key below a prefix, which Consul answers with 404 and an index. */
   readonly body: unknown;
   /** Consul left something out because the token may not see it. */
   readonly filtered: boolean;
@@ -97,14 +98,19 @@ export class ConsulClient implements Closable {
       });
     // A body that is given up half-read ends with an error of its own, which nobody waits for.
     response.body.on('error', () => {});
-    if (response.statusCode !== 200) throw statusFailure(response.statusCode, await excerpt(response.body));
     const index = response.headers['x-consul-index'];
+    const absent = response.statusCode === 404 && typeof index === 'string';
+    if (response.statusCode !== 200 && !absent) {
+      throw statusFailure(response.statusCode, await excerpt(response.body));
+    }
     if (typeof index !== 'string') {
       response.body.destroy();
       throw failure('DISCOVERY_ANSWER', 'answered without X-Consul-Index: is it the HTTP address of a Consul agent?');
     }
     const filtered = response.headers['x-consul-results-filtered-by-acls'] === 'true';
-    return { body: await readJson(response.body), index: /^\d{1,15}$/.test(index) ? Number(index) : 0, filtered };
+    if (absent) await response.body.dump();
+    const body = absent ? null : await readJson(response.body);
+    return { body, index: /^\d{1,15}$/.test(index) ? Number(index) : 0, filtered };
   }
 }
 

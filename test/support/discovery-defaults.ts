@@ -2,6 +2,7 @@ import type { ConsulOptions } from '../../src/discovery/consul-options.ts';
 import type { DnsOptions } from '../../src/discovery/dns-options.ts';
 import type { EurekaOptions } from '../../src/discovery/eureka-options.ts';
 import type { GuardOptions } from '../../src/discovery/guard.ts';
+import type { KubernetesOptions } from '../../src/discovery/kubernetes-options.ts';
 import type { NacosOptions } from '../../src/discovery/nacos-options.ts';
 
 /** What the configuration has where it says nothing. */
@@ -60,4 +61,26 @@ export const DEFAULT_NACOS: Omit<NacosOptions, 'servers'> = {
   pushPort: 0,
   catalog: false,
   metadataRoutes: false,
+};
+
+export const DEFAULT_KUBERNETES: KubernetesOptions = {
+  place: {
+    scheme: 'https',
+    host: null,
+    port: null,
+    token: null,
+    tokenFile: null,
+    caFile: null,
+    kubeconfig: null,
+    context: null,
+  },
+  namespaces: { equal: null, notEqual: null, match: [], notMatch: [] },
+  labelSelector: null,
+  scope: 'namespace',
+  autoRoutes: false,
+  defaultWeight: 1,
+  connectTimeout: 2_000,
+  timeout: 10_000,
+  watchTimeout: 60_000,
+  concurrency: 8,
 };

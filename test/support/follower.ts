@@ -1,3 +1,4 @@
+import type { TestContext } from 'node:test';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Closable } from '../../src/core/scope.ts';
 import { Catalogs } from '../../src/discovery/catalogs.ts';
@@ -5,37 +6,42 @@ import { LastGoodCache } from '../../src/discovery/last-good-cache.ts';
 import { NodeSets } from '../../src/discovery/node-sets.ts';
 import type { Discovery, NodeSet, ServiceQuery } from '../../src/discovery/types.ts';
 import { DEFAULT_GUARD } from './discovery-defaults.ts';
-import type { RecordingLog } from './recording-log.ts';
+import { RecordingLog } from './recording-log.ts';
 
-/** Everything between a registry and its node sets, as the control thread puts it together. */
+/** Everything between a registry and its node sets, as the control thread puts it together, on the real clock. */
 export class Follower {
   readonly log: RecordingLog;
   readonly sets: NodeSets;
   readonly catalogs: Catalogs;
-  readonly #discovery: Discovery & Pick<Closable, 'close'>;
+  readonly #discovery: Discovery & Closable;
 
-  constructor(discovery: Discovery & Closable, log: RecordingLog, emptyHold = 60_000) {
-    const clock = systemClock;
+  constructor(discovery: Discovery & Closable, log = new RecordingLog(), emptyHold = DEFAULT_GUARD.emptyHold) {
     this.log = log;
     this.#discovery = discovery;
-    const cache = new LastGoodCache(null, clock, log);
     const discoveries = new Map([[discovery.type, discovery]]);
-    const parts = { discoveries, guard: { ...DEFAULT_GUARD, emptyHold }, cache, clock, log };
+    const cache = new LastGoodCache(null, systemClock, log);
+    const parts = { discoveries, guard: { ...DEFAULT_GUARD, emptyHold }, cache, clock: systemClock, log };
     this.sets = new NodeSets(parts);
     this.catalogs = new Catalogs(parts);
   }
 
-  /** Resolves as soon as what is known of the service is as wanted. */
+  query(service: string, args: Record<string, string> = {}): ServiceQuery {
+    return { source: this.#discovery.type, service, args };
+  }
+
+  /** Resolves as soon as what is known of the service is as wanted; a mere change of the reason is not told of, but looked for. */
   until(wanted: ServiceQuery, good: (set: NodeSet) => boolean): Promise<NodeSet> {
-    const now = this.sets.get(wanted);
-    if (now && good(now)) return Promise.resolve(now);
     return new Promise((resolve) => {
-      const stop = this.sets.onChange(() => {
+      const look = () => {
         const set = this.sets.get(wanted);
         if (!set || !good(set)) return;
         stop();
+        clearInterval(timer);
         resolve(set);
-      });
+      };
+      const stop = this.sets.onChange(look);
+      const timer = setInterval(look, 20);
+      look();
     });
   }
 
@@ -62,4 +68,11 @@ export class Follower {
     await Promise.all([this.sets.close(deadline), this.catalogs.close(deadline)]);
     await this.#discovery.close(deadline);
   }
+}
+
+/** Puts the median and the slowest of some times into the test's output. */
+export function reportTimes(test: TestContext, what: string, times: readonly number[]): void {
+  const sorted = [...times].sort((a, b) => a - b);
+  const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
+  test.diagnostic(`${what}: median ${median.toFixed(1)} ms, slowest ${sorted.at(-1)?.toFixed(1)} ms`);
 }

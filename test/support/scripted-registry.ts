@@ -50,6 +50,16 @@ export class ScriptedRequest {
     this.#response.writeHead(200, headers).write(body);
   }
 
+  /** Goes on with what was begun. */
+  more(body: string): void {
+    this.#response.write(body);
+  }
+
+  /** Ends in an orderly way what was begun. */
+  finish(): void {
+    this.#response.end();
+  }
+
   /** Cuts the connection with a reset. */
   reset(): void {
     const socket = this.#response.socket as Socket;

@@ -6,6 +6,7 @@ import { checkDns } from './dns.ts';
 import { checkIds } from './ids.ts';
 import { checkListeners } from './listeners.ts';
 import { checkMatches } from './matches.ts';
+import { checkNodeSources } from './node-sources.ts';
 import { checkRegister } from './register.ts';
 import { checkTargets } from './targets.ts';
 import { checkUpstreams } from './upstreams.ts';
@@ -16,6 +17,7 @@ const RULES: readonly ((context: RuleContext) => void)[] = [
   checkDiscovery,
   checkDns,
   checkRegister,
+  checkNodeSources,
   checkIds,
   checkMatches,
   checkTargets,

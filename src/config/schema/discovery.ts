@@ -3,7 +3,9 @@ import { consulSchema } from './consul.ts';
 import { dnsSchema } from './dns.ts';
 import { eurekaSchema } from './eureka.ts';
 import { count, secondsOrZero, strict, withDefault } from './field.ts';
+import { kubernetesSchema } from './kubernetes.ts';
 import { nacosSchema } from './nacos.ts';
+import { consulKvSchema, etcdSchema, fileSchema } from './node-lists.ts';
 
 export const guardSchema = strict(
   {
@@ -24,6 +26,10 @@ export const registrySchemas = {
   dns: Type.Optional(dnsSchema),
   eureka: Type.Optional(eurekaSchema),
   nacos: Type.Optional(nacosSchema),
+  consul_kv: Type.Optional(consulKvSchema),
+  etcd: Type.Optional(etcdSchema),
+  file: Type.Optional(fileSchema),
+  kubernetes: Type.Optional(kubernetesSchema),
 };
 
 export const discoverySchema = strict(

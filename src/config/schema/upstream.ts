@@ -36,13 +36,13 @@ const upstreamFields = {
     text('Name of the service in the registry that `discovery_type` names.', { maxLength: 256 }),
   ),
   discovery_type: Type.Optional(
-    Type.Enum(['consul', 'dns', 'eureka', 'nacos'], {
+    Type.Enum(['consul', 'consul_kv', 'dns', 'etcd', 'eureka', 'file', 'kubernetes', 'nacos'], {
       description: 'Registry that lists the nodes; its settings are under `discovery`.',
     }),
   ),
   discovery_args: withDefault(
     texts(
-      'Filters of the registry: for Consul `tag` and `datacenter`; for Eureka `port` (`plain` or `secure`); for Nacos `namespace_id`, `group_name` and `cluster`.',
+      'Filters of the registry: for Consul `tag` and `datacenter`; for Eureka `port` (`plain` or `secure`); for Kubernetes `address_type`; for Nacos `namespace_id`, `group_name` and `cluster`.',
     ),
     {},
   ),
