@@ -234,7 +234,7 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
 
   it('takes an empty answer for a failure where ACLs deny and there is no token, until something was shown', async () => {
     const index = { 'x-consul-index': '5', 'x-consul-default-acl-policy': 'deny' };
-    watch();
+    watch({ timeout: 60_000 });
     (await question()).raw(200, '[]', index);
     assert.match((await sink.nextFailure()).message, /set discovery\.consul\.token/);
     const next = question();
