@@ -45,14 +45,14 @@ export class Assembly {
   /** The resources of the configuration, replaced whole. */
   setFile(definitions: Definitions): void {
     this.#file = definitions;
-    this.#redefine('configuration');
+    this.#redefine(() => 'configuration');
   }
 
-  /** The routes and upstreams that come from registry tags, replaced whole. */
-  setAuto(definitions: Definitions, cause: string): void {
+  /** The routes and upstreams that come from registry tags, replaced whole. `causeFor` tells why one of them changed. */
+  setAuto(definitions: Definitions, causeFor: (upstream: UpstreamDefinition) => string): void {
     this.#auto = definitions;
     this.#autoIds = new Set(definitions.routes.map((route) => route.id));
-    this.#redefine(cause);
+    this.#redefine(causeFor);
   }
 
   /** Services to watch because they may claim routes. */
@@ -92,11 +92,13 @@ export class Assembly {
     this.#closed = true;
   }
 
-  #redefine(cause: string): void {
+  #redefine(causeFor: (upstream: UpstreamDefinition) => string): void {
     const before = this.#upstreams;
     const after = new Map([...this.#file.upstreams, ...this.#auto.upstreams]);
-    for (const [id, definition] of after) if (!sameData(before.get(id), definition)) this.#dirty.set(id, cause);
-    for (const id of before.keys()) if (!after.has(id)) this.#dirty.set(id, cause);
+    for (const [id, definition] of after) {
+      if (!sameData(before.get(id), definition)) this.#dirty.set(id, causeFor(definition));
+    }
+    for (const [id, definition] of before) if (!after.has(id)) this.#dirty.set(id, causeFor(definition));
     this.#upstreams = after;
     this.#routesDirty = true;
     this.#consumers = new Map();

@@ -39,6 +39,8 @@ export class AutoRouter {
   readonly #settings: UpstreamDefinition['settings'];
   #queries = new Map<string, ServiceQuery>();
   #derived: AutoRoutes = NO_AUTO_ROUTES;
+  /** Services that changed since the routes were made last, and why. */
+  readonly #changed = new Map<string, string>();
 
   /** Throws a HeadgateError when a template can't be read. */
   constructor(parts: AutoRouterParts) {
@@ -101,7 +103,16 @@ export class AutoRouter {
   }
 
   #nodeSetChanged(set: NodeSet): void {
-    if (this.#queries.has(sourceKey(set.query))) this.#derive(causeOf(set));
+    const key = sourceKey(set.query);
+    if (!this.#queries.has(key)) return;
+    this.#changed.set(key, causeOf(set));
+    if (this.#changed.size > 1) return;
+    // At a start a thousand services answer within a moment: the routes are made once for all answers of a turn.
+    setImmediate(() => {
+      if (this.#changed.size === 0) return;
+      this.#derive('the services together');
+      this.#parts.assembly.flush();
+    });
   }
 
   #derive(cause: string): void {
@@ -110,7 +121,10 @@ export class AutoRouter {
     const before = this.#derived;
     this.#derived = deriveAutoRoutes(sets, this.#templates, before);
     this.#report(before);
-    assembly.setAuto(this.#definitions(), cause);
+    assembly.setAuto(this.#definitions(), ({ source }) => {
+      return (source.kind === 'static' ? undefined : this.#changed.get(sourceKey(source.query))) ?? cause;
+    });
+    this.#changed.clear();
   }
 
   #report(before: AutoRoutes): void {

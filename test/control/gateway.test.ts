@@ -71,4 +71,20 @@ describe('Gateway', () => {
     assert.deepEqual(reverted, []);
     assert.deepEqual(upstream?.source, { type: 'consul', service: 'web', args: {} });
   });
+
+  it('routes every service of its own registry, however many there are', { timeout: 60_000 }, async () => {
+    const [port] = await freePorts(1);
+    const { gateway } = await startGateway({ registry: { address: `127.0.0.1:${port}` } });
+    const register = async (index: number) => {
+      const body = { Name: `s${index}`, Port: 1, Address: '127.0.0.1', Tags: [`headgate.path=/s${index}/*`] };
+      const url = `http://127.0.0.1:${port}/v1/agent/service/register`;
+      const answer = await fetch(url, { method: 'PUT', body: JSON.stringify(body) });
+      assert.equal(answer.status, 200, await answer.text());
+    };
+    for (let index = 0; index < 250; index++) await register(index);
+    while (gateway.views.routes().length < 250) await pause(20);
+    const { ready } = gateway.views.ready();
+    await gateway.close(systemClock.now());
+    assert.equal(ready, true);
+  });
 });

@@ -82,7 +82,7 @@ export class RequestAudit {
     const host = fields.get('host')?.[0] ?? '';
     if (!HOST.test(host)) return this.#fail(`Host ${JSON.stringify(host)}`);
     const length = fields.get('content-length')?.[0];
-    if (length !== undefined && !/^\d{1,15}$/.test(length)) return this.#fail(`Content-Length ${length}`);
+    if (length !== undefined && !/^\d{1,16}$/.test(length)) return this.#fail(`Content-Length ${length}`);
     const coding = fields.get('transfer-encoding')?.[0];
     if (coding !== undefined && coding !== 'chunked') return this.#fail(`Transfer-Encoding ${coding}`);
     if (coding !== undefined && length !== undefined) return this.#fail('two framings');

@@ -51,7 +51,7 @@ export const consulSchema = strict(
         1,
         100_000,
       ),
-      190,
+      170,
     ),
     timeout: withDefault(timeoutSchema, {}),
     auto_route: Type.Optional(
