@@ -110,19 +110,14 @@ export class ConsulClient implements Closable {
       throw failure('DISCOVERY_ANSWER', 'answered without X-Consul-Index: is it the HTTP address of a Consul agent?');
     }
     const filtered = response.headers['x-consul-results-filtered-by-acls'] === 'true';
-<<<<<<< HEAD
-    if (absent) await response.body.dump();
-    const body = absent ? null : await readJson(response.body);
-    return { body, index: /^\d{1,15}$/.test(index) ? Number(index) : 0, filtered };
-=======
     const denies = response.headers['x-consul-default-acl-policy'] === 'deny';
+    if (absent) await response.body.dump();
     return {
-      body: await readJson(response.body),
+      body: absent ? null : await readJson(response.body),
       index: /^\d{1,15}$/.test(index) ? Number(index) : 0,
       filtered,
       anonymous: denies && server.headers['x-consul-token'] === undefined,
     };
->>>>>>> main
   }
 }
 
