@@ -6,6 +6,7 @@ import { withDeadline } from './deadline.ts';
 import { type DnsQuestion, type DnsReply, encodeQuestion, readReply } from './dns-message.ts';
 import type { DnsOutcome } from './dns-options.ts';
 import { askByTcp, askByUdp } from './dns-wire.ts';
+import { Gate } from './gate.ts';
 
 export interface DnsExchangeParts {
   readonly clock: Clock;
@@ -16,6 +17,8 @@ export interface DnsExchangeParts {
   servers(): readonly Address[];
 }
 
+/** Questions under way at once, each with a socket: SRV records may name thousands of targets. */
+const MAX_QUESTIONS = 128;
 /** What a server says when it does not know EDNS (RFC 6891 §7). */
 const NO_EDNS = new Set(['FORMERR', 'NOTIMP']);
 
@@ -31,6 +34,7 @@ export class DnsExchange {
   #preferred = '';
   /** Servers that do not take EDNS. */
   readonly #plain = new Set<string>();
+  readonly #gate = new Gate(MAX_QUESTIONS);
 
   constructor(parts: DnsExchangeParts) {
     this.#parts = parts;
@@ -43,6 +47,15 @@ export class DnsExchange {
 
   /** Rejects with DNS_ANSWER when servers answered that they can't say, and with DNS_TIMEOUT when none answered. */
   async ask(question: DnsQuestion, signal: AbortSignal): Promise<DnsReply> {
+    if (!(await this.#gate.enter(signal))) throw signal.reason;
+    try {
+      return await this.#askServers(question, signal);
+    } finally {
+      this.#gate.leave();
+    }
+  }
+
+  async #askServers(question: DnsQuestion, signal: AbortSignal): Promise<DnsReply> {
     const servers = this.#inTurn();
     const failures = new Map<string, HeadgateError>();
     for (let attempt = 0; attempt < this.#parts.attempts; attempt++) {

@@ -4,7 +4,7 @@ import type { Address } from '../../src/core/address.ts';
 import { HeadgateError } from '../../src/core/errors.ts';
 import { DnsExchange, failedOutcome } from '../../src/discovery/dns-exchange.ts';
 import type { DnsReply } from '../../src/discovery/dns-message.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { FakeClock, settle } from '../support/fake-clock.ts';
 import { freePorts } from '../support/free-port.ts';
 import { a, NXDOMAIN, ns, REFUSED, ScriptedDns, SERVFAIL, soa } from '../support/scripted-dns.ts';
 
@@ -150,6 +150,17 @@ describe('asking DNS servers', { timeout: 30_000 }, () => {
       [true, false, false],
     );
     assert.equal(second.asked.length, 0);
+  });
+
+  it('asks no more than 128 questions at once', async () => {
+    first.answer = () => null;
+    const dns = exchange([first.address]);
+    const all = Array.from({ length: 200 }, () => ask(dns).catch(() => 'ended'));
+    for (let count = 0; count < 128; count++) await first.questions.next();
+    await settle();
+    assert.equal(first.asked.length, 128);
+    abort.abort();
+    assert.equal((await Promise.all(all)).length, 200);
   });
 
   it('says so when there is no server', async () => {

@@ -4,7 +4,7 @@ import { after, before, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { UpstreamView } from '../../src/admin/views.ts';
-import { BIND_COMMAND, COREDNS_COMMAND, coreDnsBinary, DnsServer, digBinary, ZONE } from '../support/dns-servers.ts';
+import { BIND_COMMAND, digBinary } from '../support/dns-servers.ts';
 import { HeadgateProcess } from '../support/headgate.ts';
 import { NodeProcess } from '../support/node-process.ts';
 import { serverSuite } from '../support/server-suite.ts';
@@ -123,44 +123,5 @@ serverSuite('the DNS listener, asked by dig', digBinary(), BIND_COMMAND, (binary
     assert.match(await dig('six.lb.internal', 'A'), /status: NOERROR[\s\S]*ANSWER: 0, AUTHORITY: 1/);
     assert.match(await dig('example.com', 'A'), /status: REFUSED/);
     assert.match(await dig('+edns=1', '+noednsnegotiation', 'web.lb.internal', 'A'), /status: BADVERS/);
-  });
-});
-
-serverSuite('a gateway that follows a real CoreDNS', coreDnsBinary(), COREDNS_COMMAND, (binary) => {
-  let server: DnsServer;
-  let headgate: HeadgateProcess;
-  let node: NodeProcess;
-
-  before(async () => {
-    server = await DnsServer.coreDns(binary);
-    node = await NodeProcess.start('node');
-    await server.serve(['a IN A 127.0.0.1', `_http._tcp.web IN SRV 10 5 ${node.port} a`]);
-    headgate = await HeadgateProcess.start({
-      ...LOCAL,
-      discovery: { dns: { servers: [`127.0.0.1:${server.address.port}`], hold: { nxdomain: 'drop' } } },
-      routes: [{ id: 'r', uri: '/*', upstream: { service_name: `_http._tcp.web.${ZONE}`, discovery_type: 'dns' } }],
-    });
-  });
-  after(async () => {
-    await headgate?.stop();
-    await server?.stop();
-    await node?.kill();
-  });
-
-  it('routes to the nodes of its records, serves them while it is away, and lets go of them', async () => {
-    const ask = async () => {
-      const response = await fetch(`http://127.0.0.1:${headgate.httpPort}/`);
-      return response.ok ? await response.text() : response.status;
-    };
-    while ((await ask()) !== 'node') await pause(20);
-    const view = async () => (await headgate.admin<UpstreamView[]>('/v1/upstreams'))[0];
-    assert.deepEqual((await view())?.source, { type: 'dns', service: `_http._tcp.web.${ZONE}`, args: {} });
-    await server.kill();
-    while ((await view())?.state !== 'stale') await pause(50);
-    assert.match((await view())?.reason ?? '', /the nodes are kept/);
-    assert.equal(await ask(), 'node');
-    await server.restart();
-    while ((await view())?.state !== 'ok') await pause(50);
-    assert.equal(await ask(), 'node');
   });
 });
