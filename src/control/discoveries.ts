@@ -15,6 +15,8 @@ import type { Discovery } from '../discovery/types.ts';
 import { EmbeddedRegistry } from '../registry/server.ts';
 
 const SECOND = 1000;
+/** The embedded registry is in this process and keeps as many questions waiting, and some more for others. */
+const OWN_WATCHES = 4000;
 
 export interface Tools {
   readonly clock: Clock;
@@ -58,6 +60,7 @@ export function createDiscoveries(
   if (consul || registryUrl !== null) {
     const { clock, random, log } = tools;
     const servers = consul ? consul.servers : [registryUrl ?? ''];
+    const own = registryUrl !== null && servers.every((server) => URL.parse(server)?.origin === registryUrl);
     const options = {
       servers,
       token: consul?.token ?? null,
@@ -67,9 +70,10 @@ export function createDiscoveries(
       cached: consul?.cached ?? false,
       defaultWeight: consul?.weight ?? 1,
       wait: (consul?.timeout.wait ?? 60) * SECOND,
-      timeout: (consul?.timeout.connect ?? 2) * SECOND,
+      connectTimeout: (consul?.timeout.connect ?? 2) * SECOND,
+      timeout: (consul?.timeout.read ?? 5) * SECOND,
       concurrency: consul?.concurrency ?? 16,
-      maxWatches: consul?.max_watches ?? 190,
+      maxWatches: own ? OWN_WATCHES : (consul?.max_watches ?? OWN_WATCHES),
     };
     discoveries.set('consul', scope.own(new ConsulDiscovery(options, { clock, random }, log)));
   }

@@ -52,3 +52,10 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     signal?.addEventListener('abort', finish, { once: true });
   });
 }
+
+/** Waits for `work`, but no longer than until `deadline` (monotonic milliseconds). */
+export async function settledBy(clock: Clock, deadline: number, work: Promise<unknown>): Promise<void> {
+  const done = new AbortController();
+  await Promise.race([work, sleep(clock, Math.max(0, deadline - clock.now()), done.signal)]);
+  done.abort();
+}

@@ -8,6 +8,8 @@ export interface ConsulBody {
   readonly body: unknown;
   /** Consul left something out because the token may not see it. */
   readonly filtered: boolean;
+  /** The question had no token, and Consul shows nothing to whom it does not know unless told otherwise. */
+  readonly anonymous: boolean;
 }
 
 export interface ConsulAnswer<T> {
@@ -104,7 +106,13 @@ export class ConsulClient implements Closable {
       throw failure('DISCOVERY_ANSWER', 'answered without X-Consul-Index: is it the HTTP address of a Consul agent?');
     }
     const filtered = response.headers['x-consul-results-filtered-by-acls'] === 'true';
-    return { body: await readJson(response.body), index: /^\d{1,15}$/.test(index) ? Number(index) : 0, filtered };
+    const denies = response.headers['x-consul-default-acl-policy'] === 'deny';
+    return {
+      body: await readJson(response.body),
+      index: /^\d{1,15}$/.test(index) ? Number(index) : 0,
+      filtered,
+      anonymous: denies && server.headers['x-consul-token'] === undefined,
+    };
   }
 }
 

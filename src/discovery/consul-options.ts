@@ -21,6 +21,8 @@ export interface ConsulOptions {
   readonly defaultWeight: number;
   /** How long Consul may keep a question open. */
   readonly wait: number;
+  /** For the connection to a server. */
+  readonly connectTimeout: number;
   /** For a question that does not wait, and the slack over `wait` for one that does. */
   readonly timeout: number;
   /** Questions that do not wait under way at once. */

@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import { HeadgateError } from '../core/errors.ts';
 
 /**
@@ -35,13 +35,6 @@ export function withDeadline<T>(
     if (signal.aborted) return cancel();
     task(controller.signal).then(resolve, reject).finally(finish);
   });
-}
-
-/** Waits for `work`, but no longer than until `deadline` (monotonic milliseconds). */
-export async function settledBy(clock: Clock, deadline: number, work: Promise<unknown>): Promise<void> {
-  const done = new AbortController();
-  await Promise.race([work, sleep(clock, Math.max(0, deadline - clock.now()), done.signal)]);
-  done.abort();
 }
 
 /** Resolves when `signal` aborts. */

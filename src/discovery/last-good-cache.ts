@@ -1,10 +1,10 @@
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock, Timer } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import { reasonOf } from '../core/errors.ts';
+import { LateFile } from '../core/late-file.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
-import { settledBy } from './deadline.ts';
 import { decodeLastGood, encodeLastGood, type LastGood } from './last-good-format.ts';
 import { type CatalogEntry, type Node, type ServiceQuery, sourceKey } from './types.ts';
 import type { CachedMembers } from './watched-set.ts';
@@ -19,9 +19,8 @@ const FILE_NAME = /^discovery-([A-Za-z0-9_.-]+)\.json$/;
 interface SourceCache {
   readonly sets: Map<string, LastGood['sets'][number]>;
   catalog: LastGood['catalog'];
-  timer: Timer | null;
-  dueAt: number;
-  writing: Promise<void> | null;
+  /** Null where nothing is kept on disk. */
+  readonly file: LateFile | null;
 }
 
 /**
@@ -35,8 +34,8 @@ export class LastGoodCache implements Closable {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #sources = new Map<string, SourceCache>();
-  #warned = false;
-  #closed = false;
+  /** The directory could not be read at the start, which was told. */
+  #unusable = false;
 
   /** Without a directory nothing is kept beyond the process. */
   constructor(directory: string | null, clock: Clock, log: Log) {
@@ -55,6 +54,7 @@ export class LastGoodCache implements Closable {
       await Promise.all(names.map((name) => this.#loadFile(directory, name)));
     } catch (error) {
       this.#warn(`the state directory ${directory} can't be used: ${reasonOf(error)}`);
+      this.#unusable = true;
     }
   }
 
@@ -74,47 +74,54 @@ export class LastGoodCache implements Closable {
     const key = sourceKey(query);
     const delay = cache.sets.get(key)?.nodes === nodes ? CONFIRM_DELAY_MS : CHANGE_DELAY_MS;
     cache.sets.set(key, { query, nodes, at: this.#clock.wall() });
-    this.#schedule(query.source, cache, delay);
+    cache.file?.dirty(delay);
   }
 
   putCatalog(source: string, entries: readonly CatalogEntry[]): void {
     const cache = this.#source(source);
     const delay = cache.catalog?.entries === entries ? CONFIRM_DELAY_MS : CHANGE_DELAY_MS;
     cache.catalog = { entries, at: this.#clock.wall() };
-    this.#schedule(source, cache, delay);
+    cache.file?.dirty(delay);
   }
 
   /** The service is not wanted any more. */
   forgetNodes(query: ServiceQuery): void {
     const cache = this.#sources.get(query.source);
-    if (cache?.sets.delete(sourceKey(query))) this.#schedule(query.source, cache, CHANGE_DELAY_MS);
+    if (cache?.sets.delete(sourceKey(query))) cache.file?.dirty(CHANGE_DELAY_MS);
   }
 
   forgetCatalog(source: string): void {
     const cache = this.#sources.get(source);
     if (!cache?.catalog) return;
     cache.catalog = null;
-    this.#schedule(source, cache, CHANGE_DELAY_MS);
+    cache.file?.dirty(CHANGE_DELAY_MS);
   }
 
   /** Writes what is not written yet, until `deadline` at the latest. */
   async close(deadline: number): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    const flushes = [...this.#sources].map(([source, cache]) => {
-      cache.timer?.cancel();
-      return cache.timer ? this.#finish(source, cache) : cache.writing;
-    });
-    await settledBy(this.#clock, deadline, Promise.all(flushes));
+    await Promise.all([...this.#sources.values()].map((cache) => cache.file?.close(deadline)));
   }
 
   #source(source: string): SourceCache {
     let cache = this.#sources.get(source);
     if (!cache) {
-      cache = { sets: new Map(), catalog: null, timer: null, dueAt: 0, writing: null };
+      cache = { sets: new Map(), catalog: null, file: this.#file(source) };
       this.#sources.set(source, cache);
     }
     return cache;
+  }
+
+  #file(source: string): LateFile | null {
+    if (this.#directory === null) return null;
+    const path = join(this.#directory, `discovery-${source}.json`);
+    const encode = () => {
+      const { sets, catalog } = this.#source(source);
+      return encodeLastGood({ sets: [...sets.values()], catalog });
+    };
+    const onFailure = (error: unknown) => {
+      if (!this.#unusable) this.#warn(`the last good sets can't be written to ${path}: ${reasonOf(error)}`);
+    };
+    return new LateFile({ path, clock: this.#clock, encode, onFailure });
   }
 
   #aged<T>(members: readonly T[], at: number): CachedMembers<T> {
@@ -137,49 +144,7 @@ export class LastGoodCache implements Closable {
     }
   }
 
-  #schedule(source: string, cache: SourceCache, delay: number): void {
-    if (this.#directory === null || this.#closed) return;
-    const dueAt = this.#clock.now() + delay;
-    if (cache.timer !== null && cache.dueAt <= dueAt) return;
-    cache.timer?.cancel();
-    cache.dueAt = dueAt;
-    cache.timer = this.#clock.after(delay, () => {
-      cache.timer = null;
-      if (cache.writing) this.#schedule(source, cache, CHANGE_DELAY_MS);
-      else void this.#write(source, cache);
-    });
-  }
-
-  #write(source: string, cache: SourceCache): Promise<void> {
-    cache.writing = this.#replaceFile(source, cache).finally(() => {
-      cache.writing = null;
-    });
-    return cache.writing;
-  }
-
-  async #finish(source: string, cache: SourceCache): Promise<void> {
-    await cache.writing;
-    await this.#write(source, cache);
-  }
-
-  async #replaceFile(source: string, cache: SourceCache): Promise<void> {
-    const path = join(this.#directory ?? '', `discovery-${source}.json`);
-    const partial = `${path}.${process.pid}.partial`;
-    try {
-      await writeFile(partial, encodeLastGood({ sets: [...cache.sets.values()], catalog: cache.catalog }), {
-        mode: 0o600,
-      });
-      await rename(partial, path);
-      this.#warned = false;
-    } catch (error) {
-      this.#warn(`the last good sets can't be written to ${path}: ${reasonOf(error)}`);
-    }
-  }
-
-  /** Once, until a write succeeds again. */
   #warn(message: string): void {
-    if (this.#warned) return;
-    this.#warned = true;
     this.#log.warn('discovery.cache-failed', `${message}; a restart during an outage of the registry will start empty`);
   }
 }

@@ -1,8 +1,7 @@
-import type { Clock } from '../core/clock.ts';
+import { type Clock, settledBy } from '../core/clock.ts';
 import { HeadgateError, reasonOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
-import { settledBy } from './deadline.ts';
 import type { GuardOptions } from './guard.ts';
 import type { MassCollapse } from './mass-collapse.ts';
 import type { MemberRules } from './node-order.ts';

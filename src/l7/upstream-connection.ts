@@ -45,6 +45,9 @@ export class UpstreamConnection implements PooledConnection {
   #alive = true;
   #reading = true;
   #large = false;
+  #buffer: Buffer | null = null;
+  /** Node asks for a buffer behind a read, and not to prepare a socket. */
+  #wasRead = false;
   #relay: Relay | null = null;
   #relayPeer: Socket | null = null;
 
@@ -60,7 +63,13 @@ export class UpstreamConnection implements PooledConnection {
       port: handle.node.port,
       noDelay: true,
       allowHalfOpen: true,
-      onread: { buffer: () => this.#reader.next(), callback: (length, buffer) => this.#read(length, buffer as Buffer) },
+      onread: {
+        buffer: () => this.#nextBuffer(),
+        callback: (length, buffer) => {
+          this.#wasRead = true;
+          return this.#read(length, buffer as Buffer);
+        },
+      },
     });
     this.socket.on('connect', this.#onConnect);
     this.socket.on('end', this.#onEnd);
@@ -76,6 +85,7 @@ export class UpstreamConnection implements PooledConnection {
   /** A request is about to be written. */
   use(user: UpstreamUser, method: string, decode: boolean): void {
     this.#user = user;
+    this.#phase = Phase.read;
     this.requests += 1;
     this.response.expect(method, decode, user);
   }
@@ -183,6 +193,18 @@ export class UpstreamConnection implements PooledConnection {
     this.#fail(this.#phase === Phase.connect ? 'connect' : 'closed', 'UPSTREAM_CLOSED');
   };
 
+  /**
+   * The buffer of the next read. Behind a read, anything but a buffer means "the same again", which saves Node a look
+   * into the buffer on each read.
+   */
+  #nextBuffer(): Buffer {
+    const next = this.#reader.next();
+    const isSame = this.#wasRead && next === this.#buffer;
+    this.#wasRead = false;
+    this.#buffer = next;
+    return isSame ? SAME : next;
+  }
+
   #read(length: number, buffer: Buffer): boolean {
     if (this.#relay !== null) return this.#readTunnel(length);
     const user = this.#user;
@@ -235,3 +257,4 @@ export class UpstreamConnection implements PooledConnection {
 }
 
 const NO_BYTES = Buffer.alloc(0);
+const SAME = null as unknown as Buffer;

@@ -101,7 +101,7 @@ export class EmbeddedRegistry implements Closable {
       cut.cancel();
     }
     // What is saved includes how long each check has left, so it is written before the checks end.
-    await this.#state?.close();
+    await this.#state?.close(deadline);
     await this.#runner.close();
   }
 

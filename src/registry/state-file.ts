@@ -1,7 +1,7 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import type { Clock, Timer } from '../core/clock.ts';
+import { readFile, rename } from 'node:fs/promises';
+import type { Clock } from '../core/clock.ts';
 import { reasonOf } from '../core/errors.ts';
+import { LateFile } from '../core/late-file.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
 import type { CheckRunner } from './checks.ts';
@@ -26,11 +26,8 @@ export class StateFile implements Closable {
   readonly #runner: CheckRunner;
   readonly #clock: Clock;
   readonly #log: Log;
-  #timer: Timer | null = null;
-  #writing: Promise<void> = Promise.resolve();
+  readonly #file: LateFile;
   #restored = false;
-  #closed = false;
-  #failing = false;
 
   constructor(path: string, store: RegistryStore, runner: CheckRunner, clock: Clock, log: Log) {
     this.#path = path;
@@ -38,6 +35,10 @@ export class StateFile implements Closable {
     this.#runner = runner;
     this.#clock = clock;
     this.#log = log;
+    const onFailure = (error: unknown) => {
+      log.warn('registry.state', `the registrations cannot be kept in ${path}: ${reasonOf(error)}`);
+    };
+    this.#file = new LateFile({ path, clock, encode: () => this.#encode(), onFailure });
   }
 
   /**
@@ -82,27 +83,13 @@ export class StateFile implements Closable {
 
   /** Something changed: write soon. */
   dirty(): void {
-    if (!this.#restored || this.#closed || this.#timer) return;
-    this.#timer = this.#clock.after(WRITE_DELAY, () => {
-      this.#timer = null;
-      void this.#write();
-    });
+    if (this.#restored) this.#file.dirty(WRITE_DELAY);
   }
 
-  async close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true;
-      this.#timer?.cancel();
-      if (this.#restored) void this.#write();
-    }
-    await this.#writing;
-  }
-
-  /** One write at a time; each writes what the store holds when its turn comes. */
-  #write(): Promise<void> {
-    const text = this.#encode();
-    this.#writing = this.#writing.then(() => this.#replaceFile(text));
-    return this.#writing;
+  /** What is saved last includes how long each TTL check has left. */
+  close(deadline: number): Promise<void> {
+    this.dirty();
+    return this.#file.close(deadline);
   }
 
   #encode(): string {
@@ -117,28 +104,6 @@ export class StateFile implements Closable {
       return { registration: { ...encodeService(service), Checks: checks.map(encodeCheck) }, expires };
     });
     return `${JSON.stringify({ format: FORMAT, services })}\n`;
-  }
-
-  /** Readers and a crash see the old file or the new one, never half of it. */
-  async #replaceFile(text: string): Promise<void> {
-    const partial = `${this.#path}.partial`;
-    try {
-      await mkdir(dirname(this.#path), { recursive: true });
-      const file = await open(partial, 'w', 0o600);
-      try {
-        await file.writeFile(text);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(partial, this.#path);
-      this.#failing = false;
-    } catch (error) {
-      if (!this.#failing) {
-        this.#log.warn('registry.state', `the registrations cannot be kept in ${this.#path}: ${reasonOf(error)}`);
-      }
-      this.#failing = true;
-    }
   }
 }
 

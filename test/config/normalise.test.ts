@@ -35,8 +35,8 @@ test('the defaults of a Consul block', () => {
     weight: 1,
     skip_services: [],
     concurrency: 16,
-    max_watches: 190,
-    timeout: { connect: 2, wait: 60 },
+    max_watches: 170,
+    timeout: { connect: 2, read: 5, wait: 60 },
   });
   assert.deepEqual(documentFrom({ registry: {} }).registry, { address: '127.0.0.1:8500' });
 });

@@ -19,9 +19,10 @@ export const DEFAULT_CONSUL: Omit<ConsulOptions, 'servers'> = {
   cached: false,
   defaultWeight: 1,
   wait: 60_000,
+  connectTimeout: 2_000,
   timeout: 5_000,
   concurrency: 8,
-  maxWatches: 190,
+  maxWatches: 170,
 };
 
 export const DEFAULT_EUREKA: Omit<EurekaOptions, 'servers'> = {

@@ -5,6 +5,7 @@ import { WEIGHT_MAX } from './node.ts';
 const timeoutSchema = strict(
   {
     connect: withDefault(seconds('Longest wait for a connection to Consul.'), 2),
+    read: withDefault(seconds('Longest wait for an answer that Consul need not hold back.'), 5),
     wait: withDefault(
       Type.Number({ minimum: 1, maximum: 600, description: 'How long Consul may hold a question open. Seconds.' }),
       60,
@@ -19,7 +20,8 @@ export const consulSchema = strict(
       Type.Array(text('Base URL of an agent or server.'), {
         minItems: 1,
         uniqueItems: true,
-        description: 'Base URLs of Consul agents or servers; the next one is asked when one fails.',
+        description:
+          'Base URLs of Consul agents or servers; the next one is asked when one fails. With the embedded registry, that one unless stated.',
       }),
       ['http://127.0.0.1:8500'],
     ),
@@ -49,7 +51,7 @@ export const consulSchema = strict(
         1,
         100_000,
       ),
-      190,
+      170,
     ),
     timeout: withDefault(timeoutSchema, {}),
     auto_route: Type.Optional(
