@@ -3,11 +3,10 @@ import { type EurekaApps, type EurekaInstance, hashOf } from './eureka-answer.ts
 /** Everything that a Eureka server listed: taken over whole, then kept current by its deltas. */
 export class EurekaApplications {
   #instances: ReadonlyMap<string, EurekaInstance> = new Map();
-  #grouped: ReadonlyMap<string, readonly EurekaInstance[]> | null = null;
+  #grouped: ReadonlyMap<string, readonly EurekaInstance[]> = new Map();
 
-  /** Instances by application. The same map until something changes. */
+  /** Instances by application. The same lists until something changes. */
   get byApplication(): ReadonlyMap<string, readonly EurekaInstance[]> {
-    this.#grouped ??= group(this.#instances.values());
     return this.#grouped;
   }
 
@@ -16,7 +15,8 @@ export class EurekaApplications {
   }
 
   replace(apps: EurekaApps): void {
-    this.#put(new Map(apps.instances.map((instance) => [keyOf(instance), instance])));
+    this.#instances = new Map(apps.instances.map((instance) => [keyOf(instance), instance]));
+    this.#grouped = group(this.#instances.values());
   }
 
   /**
@@ -25,29 +25,43 @@ export class EurekaApplications {
    */
   apply(delta: EurekaApps): boolean {
     const instances = new Map(this.#instances);
+    const changed = new Set<string>();
     for (const instance of delta.instances) {
       const key = keyOf(instance);
-      const known = instances.get(key);
-      if (known && known.updatedAt > instance.updatedAt) continue;
-      if (instance.action === 'DELETED') instances.delete(key);
+      const deleted = instance.action === 'DELETED';
+      if (isOld(instance, instances.get(key), deleted)) continue;
+      if (deleted) instances.delete(key);
       else instances.set(key, instance);
+      changed.add(instance.app);
     }
     if (hashOf(instances.values()) !== delta.hash) return false;
-    if (delta.instances.length > 0) this.#put(instances);
+    if (changed.size > 0) this.#regroup(instances, changed);
     return true;
   }
 
-  #put(instances: ReadonlyMap<string, EurekaInstance>): void {
+  /** Applications without a change keep their list, so that who has read it can tell. */
+  #regroup(instances: ReadonlyMap<string, EurekaInstance>, changed: ReadonlySet<string>): void {
+    const grouped = group(instances.values());
+    for (const [app, list] of this.#grouped) {
+      if (!changed.has(app)) grouped.set(app, list);
+    }
     this.#instances = instances;
-    this.#grouped = null;
+    this.#grouped = grouped;
   }
+}
+
+/** Whether an entry of a delta says nothing that is not known. */
+function isOld(entry: EurekaInstance, known: EurekaInstance | undefined, deleted: boolean): boolean {
+  if (!known) return deleted;
+  if (known.updatedAt !== entry.updatedAt) return known.updatedAt > entry.updatedAt;
+  return entry.updatedAt > 0 && !deleted && known.status === entry.status;
 }
 
 function keyOf({ app, id }: EurekaInstance): string {
   return `${app} ${id}`;
 }
 
-function group(instances: Iterable<EurekaInstance>): Map<string, EurekaInstance[]> {
+function group(instances: Iterable<EurekaInstance>): Map<string, readonly EurekaInstance[]> {
   const groups = new Map<string, EurekaInstance[]>();
   for (const instance of instances) {
     const group = groups.get(instance.app);

@@ -64,9 +64,17 @@ export class EurekaDiscovery implements Discovery, Closable {
     const choice = (query.args.port ?? null) as PortChoice;
     const weight = this.#options.defaultWeight;
     const report = new UnusableReport(this.#log, 'eureka', query.service);
+    // Most answers change nothing of most services: those are not read anew.
+    let read = NOBODY;
+    let found = nodesOf(NOBODY, new Set(), choice, weight);
+    let wasOverdue = false;
     const follower = {
       set: ({ applications, overdue, doubt }: EurekaView) => {
-        const { nodes, unusable } = nodesOf(applications.get(name) ?? NOBODY, overdue, choice, weight);
+        const instances = applications.get(name) ?? NOBODY;
+        if (instances !== read || overdue.size > 0 || wasOverdue) found = nodesOf(instances, overdue, choice, weight);
+        read = instances;
+        wasOverdue = overdue.size > 0;
+        const { nodes, unusable } = found;
         if (nodes.length === 0 && unusable.length > 0) return sink.fail(unusableAnswer(unusable[0]!));
         report.tell(unusable);
         sink.set(nodes, doubt);

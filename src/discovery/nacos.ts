@@ -94,7 +94,7 @@ export class NacosDiscovery implements Discovery, Closable {
       gate: this.#gate,
       // The wait is part of the question, since a push must be able to end it.
       ask: async (fresh, signal) => {
-        if (!fresh) await wake.wait(askedAt + jittered(random, interval, 0.1) - clock.now(), signal);
+        if (!fresh) await wake.wait(Math.max(0, askedAt + jittered(random, interval, 0.1) - clock.now()), signal);
         askedAt = clock.now();
         const answer = await this.#client.instances(service, (to) => this.#pushTo(to), signal);
         const doubt = server !== null && answer.server !== server ? MOVED : undefined;

@@ -416,6 +416,26 @@ const CASES: readonly (readonly [string, string, ...string[]])[] = [
     `stream_routes: [{id: 1, server_port: 5432, ${UP}}]`,
     'c.yaml:1:38: warning: stream_routes[0].server_port: no stream_listen has the port 5432 (the route is never used)',
   ],
+  // Registries
+  [
+    'an address of a registry that is no URL',
+    'discovery: {eureka: {host: ["10.0.0.1:8761"]}, nacos: {host: [x]}}',
+    'c.yaml:1:29: discovery.eureka.host[0]: is not an http or https URL (write "http://127.0.0.1:8761")',
+    'c.yaml:1:63: discovery.nacos.host[0]: is not an http or https URL (write "http://127.0.0.1:8848")',
+  ],
+  ['a registry without an address', 'discovery: {nacos: {}}', 'c.yaml:1:20: discovery.nacos.host: is missing'],
+  [
+    'a template that is the same for every service',
+    'discovery: {eureka: {host: ["http://a"], auto_route: a.example}}',
+    'c.yaml:1:54: discovery.eureka.auto_route: every service would get the same route (write "{service}.example.com")',
+  ],
+  [
+    'a registration without a registry',
+    'register: {consul: {address: a, port: 1}, eureka: {address: "a:1", port: 1}}',
+    'c.yaml:1:20: register.consul: names no server to register at (add servers, or discovery.consul)',
+    'c.yaml:1:51: register.eureka: names no server to register at (add host, or discovery.eureka)',
+    'c.yaml:1:61: register.eureka.address: "a:1" is not a host name or an IP address (IPv6 goes without brackets, and the port in port)',
+  ],
 ];
 
 for (const [name, text, ...lines] of CASES) {

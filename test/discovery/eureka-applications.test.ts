@@ -50,6 +50,17 @@ describe('the applications of a Eureka server', () => {
     assert.equal(known.byApplication, before);
   });
 
+  it('keep the lists of applications that a delta only repeats', () => {
+    const known = new EurekaApplications();
+    const other = { ...instance(2, 'UP', 5), app: 'OTHER' };
+    known.replace({ instances: [instance(1, 'UP', 5), other], hash: 'UP_2_', version: 1 });
+    const before = known.byApplication;
+    const delta = [{ ...other }, instance(1, 'DOWN', 6, 'MODIFIED')];
+    assert.equal(known.apply({ instances: delta, hash: 'DOWN_1_UP_1_', version: 2 }), true);
+    assert.equal(known.byApplication.get('OTHER'), before.get('OTHER'));
+    assert.equal(known.byApplication.get('WEB')?.[0]?.status, 'DOWN');
+  });
+
   it('are not led back by a delta that is older than what is known', () => {
     const known = new EurekaApplications();
     known.replace({ instances: [instance(1, 'UP', 9)], hash: 'UP_1_', version: 1 });

@@ -250,7 +250,8 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
     give(await question(), eurekaAnswer([lost, eurekaEntry(2)], 'UP_2_'));
     assert.deepEqual(ports(await sink.nextSet()), [2]);
     assert.match(log.events[0]?.message ?? '', /eureka web: left out: instance "web-1" has no address/);
-    give(await later(), eurekaAnswer([eurekaEntry(2, { port: { $: 0, '@enabled': 'true' } })], 'UP_2_', 2));
+    const portless = eurekaEntry(2, { port: { $: 0, '@enabled': 'true' }, lastUpdatedTimestamp: '2000' });
+    give(await later(), eurekaAnswer([portless], 'UP_2_', 2));
     assert.match((await sink.nextFailure()).message, /no instance that can be used: .*no (?:address|usable port)/);
   });
 
@@ -305,7 +306,7 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
     assert.deepEqual(nodes.map(({ metadata }) => metadata['eureka.lease']).sort(), ['overdue', undefined]);
     assert.deepEqual(log.names, ['discovery.self-preservation']);
     assert.match(log.events[0]?.message ?? '', /1 of 2 instances/);
-    const renewed = eurekaEntry(1, { ...lease(end), actionType: 'MODIFIED' });
+    const renewed = eurekaEntry(1, { ...lease(end), actionType: 'MODIFIED', lastUpdatedTimestamp: '2000' });
     give(await later(), eurekaAnswer([renewed], 'UP_2_', 2), { date });
     await sink.nextSet();
     assert.deepEqual(log.names, ['discovery.self-preservation', 'discovery.self-preservation-over']);

@@ -4,16 +4,10 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { after, afterEach, before, beforeEach, it, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { systemClock } from '../../src/core/clock.ts';
-import { systemRandom } from '../../src/core/random.ts';
-import { NacosDiscovery } from '../../src/discovery/nacos.ts';
-import type { NacosOptions } from '../../src/discovery/nacos-options.ts';
-import type { ServiceQuery } from '../../src/discovery/types.ts';
-import { DEFAULT_NACOS } from '../support/discovery-defaults.ts';
-import { Follower } from '../support/follower.ts';
+import type { Follower } from '../support/follower.ts';
 import { freePorts } from '../support/free-port.ts';
 import { NACOS_COMMAND, NacosServer, nacosHome } from '../support/nacos.ts';
-import { RecordingLog } from '../support/recording-log.ts';
+import { followNacos as follow, nacosQuery as query } from '../support/nacos-follower.ts';
 import { serverSuite } from '../support/server-suite.ts';
 
 /** Nacos gathers the changes of a service for this long before it pushes; 500 ms in a server with the usual settings. */
@@ -25,16 +19,6 @@ const SHORT_BEATS = {
   'preserved.heart.beat.timeout': '1000',
   'preserved.ip.delete.timeout': '60000',
 };
-
-function query(service: string, args: Record<string, string> = {}): ServiceQuery {
-  return { source: 'nacos', service, args };
-}
-
-function follow(servers: readonly string[], options: Partial<NacosOptions> = {}, emptyHold?: number): Follower {
-  const log = new RecordingLog();
-  const settings = { ...DEFAULT_NACOS, servers, ...options };
-  return new Follower(new NacosDiscovery(settings, { clock: systemClock, random: systemRandom }, log), log, emptyHold);
-}
 
 /** Notes when the server's own pushes for a service arrive, as a client beside ours. */
 class PushObserver {
@@ -200,74 +184,5 @@ serverSuite('a real Nacos', nacosHome(), NACOS_COMMAND, (home) => {
     } finally {
       await other.close();
     }
-  });
-});
-
-for (const oldApis of [true, false]) {
-  const name = `a real Nacos with logins, ${oldApis ? 'with' : 'without'} the APIs of versions 1 and 2`;
-  serverSuite(name, nacosHome(), NACOS_COMMAND, (home) => {
-    const password = 'correct horse';
-    let nacos: NacosServer;
-
-    before(async () => {
-      nacos = await NacosServer.start(home, ['nacos.core.auth.enabled=true'], oldApis);
-      await nacos.setPassword(password);
-      await nacos.register('web', 9000);
-    });
-    after(() => nacos?.stop());
-
-    it('shows the service to the user, and says so when there is none or the password is wrong', async () => {
-      const good = follow([nacos.address], { username: 'nacos', password });
-      const wrong = follow([nacos.address], { username: 'nacos', password: 'wrong' });
-      const nobody = follow([nacos.address]);
-      try {
-        for (const each of [good, wrong, nobody]) each.sets.want([query('web')]);
-        await good.count(query('web'), 1);
-        const refused = await wrong.until(query('web'), (set) => set.state === 'failed');
-        assert.match(refused.reason ?? '', /the login failed: answered \d+: .*discovery\.nacos\.username/);
-        const unknown = await nobody.until(query('web'), (set) => set.state === 'failed');
-        assert.match(unknown.reason ?? '', /answered 403: .*discovery\.nacos\.username/);
-      } finally {
-        for (const each of [good, wrong, nobody]) await each.close();
-      }
-    });
-  });
-}
-
-serverSuite('a real Nacos that goes away', nacosHome(), NACOS_COMMAND, (home) => {
-  let nacos: NacosServer;
-  let follower: Follower;
-
-  before(async () => {
-    nacos = await NacosServer.start(home);
-  });
-  after(() => nacos?.stop());
-  beforeEach(async () => {
-    follower = follow([nacos.address], { fetchInterval: POLL_MS }, 3_000);
-    for (const port of [9000, 9001]) await nacos.register('web', port);
-    follower.sets.want([query('web')]);
-    await follower.count(query('web'), 2);
-  });
-  afterEach(() => follower.close());
-
-  it('leaves the set as it was, is held when it comes back empty, and gives way after the hold', async () => {
-    await nacos.kill();
-    const stale = await follower.until(query('web'), (set) => set.state === 'stale');
-    assert.equal(stale.nodes.length, 2);
-    assert.match(stale.reason ?? '', /Nacos at http:\/\/127\.0\.0\.1:\d+: can't be asked/);
-    await nacos.restartEmpty();
-    const held = await follower.until(query('web'), (set) => set.state === 'held');
-    assert.equal(held.nodes.length, 2);
-    await follower.count(query('web'), 0);
-  });
-
-  it('leaves the set as it was, then follows the one that comes back full, pushes too', async () => {
-    await nacos.kill();
-    await follower.until(query('web'), (set) => set.state === 'stale');
-    await nacos.restart();
-    for (const port of [9000, 9001, 9002]) await nacos.register('web', port);
-    await follower.count(query('web'), 3);
-    await nacos.deregister('web', 9000);
-    await follower.count(query('web'), 2);
   });
 });

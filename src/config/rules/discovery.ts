@@ -2,32 +2,40 @@ import { isHost } from '../../core/address.ts';
 import { type Path, quote } from '../problem.ts';
 import type { RuleContext } from './context.ts';
 
+/** An address of each registry as it is where nothing else is set. */
+export const EXAMPLES = {
+  consul: 'http://127.0.0.1:8500',
+  eureka: 'http://127.0.0.1:8761',
+  nacos: 'http://127.0.0.1:8848',
+} as const;
+
 /** Registries can be reached, and templates can be read. */
 export function checkDiscovery(context: RuleContext): void {
   const { consul, eureka, nacos } = context.setting('discovery') ?? {};
-  checkRegistry(context, ['discovery', 'consul'], 'servers', consul?.servers, consul?.auto_route);
-  checkRegistry(context, ['discovery', 'eureka'], 'host', eureka?.host, eureka?.auto_route);
-  checkRegistry(context, ['discovery', 'nacos'], 'host', nacos?.host, nacos?.auto_route);
+  checkRegistry(context, 'consul', 'servers', consul?.servers, consul?.auto_route);
+  checkRegistry(context, 'eureka', 'host', eureka?.host, eureka?.auto_route);
+  checkRegistry(context, 'nacos', 'host', nacos?.host, nacos?.auto_route);
 }
 
 function checkRegistry(
   context: RuleContext,
-  path: Path,
+  registry: keyof typeof EXAMPLES,
   key: string,
   servers: readonly string[] | undefined,
   template: string | undefined,
 ): void {
+  const path = ['discovery', registry];
   servers?.forEach((server, index) => {
-    checkUrl(context, server, [...path, key, index]);
+    checkUrl(context, server, [...path, key, index], EXAMPLES[registry]);
   });
   if (template !== undefined) checkTemplate(context, template, [...path, 'auto_route']);
 }
 
 /** The URL itself is not repeated: it may hold a password. */
-export function checkUrl(context: RuleContext, text: string, path: Path): void {
+export function checkUrl(context: RuleContext, text: string, path: Path, example: string): void {
   const url = URL.parse(text);
   if (!url || !/^https?:\/\//i.test(text)) {
-    context.error(path, 'is not an http or https URL', 'write "http://127.0.0.1:8500"');
+    context.error(path, 'is not an http or https URL', `write "${example}"`);
   } else if (url.search !== '' || url.hash !== '') {
     context.error(path, 'must not have a query or a fragment');
   }

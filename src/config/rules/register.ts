@@ -1,7 +1,7 @@
 import { isHost } from '../../core/address.ts';
 import { type Path, quote } from '../problem.ts';
 import type { RuleContext } from './context.ts';
-import { checkUrl } from './discovery.ts';
+import { checkUrl, EXAMPLES } from './discovery.ts';
 
 /** Headgate registers itself at an address that can be one, in a registry that is named here or under `discovery`. */
 export function checkRegister(context: RuleContext): void {
@@ -12,14 +12,14 @@ export function checkRegister(context: RuleContext): void {
 
 function checkOne(
   context: RuleContext,
-  registry: string,
+  registry: 'consul' | 'eureka',
   key: string,
   servers: readonly string[] | undefined,
   address: string | undefined,
 ): void {
   const path: Path = ['register', registry];
   servers?.forEach((server, index) => {
-    checkUrl(context, server, [...path, key, index]);
+    checkUrl(context, server, [...path, key, index], EXAMPLES[registry]);
   });
   const known = context.written('discovery', registry) || (registry === 'consul' && context.written('registry'));
   if (!context.written('register', registry, key) && !known) {
