@@ -15,6 +15,7 @@ export class ScriptedRequest {
   readonly parameters: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   readonly closed: Promise<unknown>;
+  readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
 
   constructor(request: IncomingMessage, response: ServerResponse) {
@@ -23,7 +24,15 @@ export class ScriptedRequest {
     this.parameters = url.searchParams;
     this.headers = request.headers;
     this.closed = once(response, 'close');
+    this.#request = request;
     this.#response = response;
+  }
+
+  /** What was sent, as JSON. */
+  async body(): Promise<Record<string, unknown>> {
+    let text = '';
+    for await (const chunk of this.#request) text += chunk;
+    return JSON.parse(text) as Record<string, unknown>;
   }
 
   /** A good answer in Consul's way. */
