@@ -5,7 +5,7 @@ import { systemRandom } from '../../src/core/random.ts';
 import { ConsulKvDiscovery } from '../../src/discovery/consul-kv.ts';
 import { CONSUL_COMMAND, type ConsulServer, consulBinary, startConsul } from '../support/consul.ts';
 import { DEFAULT_CONSUL_KV } from '../support/discovery-defaults.ts';
-import { Follower, reportTimes } from '../support/follower.ts';
+import { Follower, reportTimes } from '../support/discovery-follower.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 import { serverSuite } from '../support/server-suite.ts';
 

@@ -5,8 +5,8 @@ import { systemRandom } from '../../src/core/random.ts';
 import { EtcdDiscovery } from '../../src/discovery/etcd.ts';
 import type { EtcdOptions } from '../../src/discovery/etcd-client.ts';
 import { DEFAULT_ETCD } from '../support/discovery-defaults.ts';
+import { Follower, reportTimes } from '../support/discovery-follower.ts';
 import { ETCD_COMMAND, EtcdServer, etcdBinary } from '../support/etcd.ts';
-import { Follower, reportTimes } from '../support/follower.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 import { serverSuite } from '../support/server-suite.ts';
 
