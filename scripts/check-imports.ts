@@ -34,6 +34,8 @@ const ALLOWED: Record<string, readonly string[]> = {
     'registry',
     'worker',
   ],
+  library: ['core', 'config', 'discovery', 'balancers', 'telemetry', 'upstream', 'worker', 'control'],
+  'index.ts': ['core', 'library'],
   cli: ['core', 'config', 'control', 'telemetry', 'registry'],
 };
 

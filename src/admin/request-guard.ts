@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { parseAddress } from '../core/address.ts';
 import { CidrSet } from '../core/cidr.ts';
+import { crossSiteRefusal } from '../core/cross-site.ts';
 
 const LOOPBACK = new CidrSet(['127.0.0.0/8', '::1/128']);
 
@@ -17,13 +18,10 @@ export function isLoopback(host: string): boolean {
  * Returns why a request is refused; null when it may pass.
  */
 export function refusalOf(request: IncomingMessage): string | null {
-  const { host, origin } = request.headers;
+  const { host } = request.headers;
   // HTTP/1.0 knows no Host; no browser speaks it.
   if (host !== undefined && !isLoopback(parseAddress(host, 80)?.host ?? '')) {
     return 'the Host header must name a loopback address, such as 127.0.0.1 or localhost';
   }
-  if (origin !== undefined && origin !== `http://${host}`) return 'requests of other origins are refused';
-  const site = request.headers['sec-fetch-site'];
-  if (site !== undefined && site !== 'none' && site !== 'same-origin') return 'requests of other sites are refused';
-  return null;
+  return crossSiteRefusal(request.headers);
 }

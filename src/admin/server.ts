@@ -6,6 +6,7 @@ import { HeadgateError, reasonOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
 import { answerBadRequest, answerBadUrl, errorBody, reportErrors } from './errors.ts';
+import { createKeyGuard, type KeyGuard } from './key-guard.ts';
 import { isLoopback, refusalOf } from './request-guard.ts';
 import { addRoutes } from './routes.ts';
 import type { AdminViews } from './views.ts';
@@ -21,14 +22,17 @@ const MAX_BODY = 1024 * 1024;
 export class AdminServer implements Closable {
   readonly #address: Address;
   readonly #views: AdminViews;
+  readonly #mayChange: KeyGuard;
   readonly #log: Log;
   readonly #clock: Clock;
   #app: FastifyInstance | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor(address: Address, views: AdminViews, log: Log, clock: Clock) {
+  /** `key` is what changes need; without one nothing can be changed. */
+  constructor(address: Address, key: string | null, views: AdminViews, log: Log, clock: Clock) {
     this.#address = address;
     this.#views = views;
+    this.#mayChange = createKeyGuard(key);
     this.#log = log;
     this.#clock = clock;
   }
@@ -38,7 +42,7 @@ export class AdminServer implements Closable {
     const { host, port } = this.#address;
     if (!isLoopback(host)) throw notLoopback(this.#address);
     const app = await createApp(this.#log);
-    addRoutes(app, this.#views);
+    addRoutes(app, this.#views, this.#mayChange);
     this.#app = app;
     // The name may stand for two addresses; a listener has one.
     const bindTo = host.toLowerCase() === 'localhost' ? '127.0.0.1' : host;

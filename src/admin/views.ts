@@ -1,4 +1,5 @@
 import type { NodeSetState } from '../discovery/types.ts';
+import type { DiscoveryViews } from './discovery-views.ts';
 
 /** A node as `GET /v1/upstreams` shows it. Field names are those of the JSON. */
 export interface NodeView {
@@ -63,7 +64,7 @@ export interface Readiness {
 }
 
 /** What the admin listener shows; the control thread implements it. Every call answers with the state of that moment. */
-export interface AdminViews {
+export interface AdminViews extends DiscoveryViews {
   ready(): Readiness;
   upstreams(): readonly UpstreamView[];
   routes(): readonly RouteView[];

@@ -43,14 +43,24 @@ function workersOf(text: string): 'auto' | number {
  */
 export function withFlags(file: Document | null, options: RunOptions, environment: NodeJS.ProcessEnv): Document {
   const settings = settingsOf(options, environment);
-  const flagged = documentFrom(settings);
   const base = file ?? emptyDocument();
+  const flagged = documentFrom(base.registry ? { registry: base.registry, ...settings } : settings);
   const decided = Object.keys(settings) as (keyof Document)[];
   const overlay = Object.fromEntries(decided.map((key) => [key, flagged[key]]));
   return {
     ...base,
     ...overlay,
-    discovery: { ...base.discovery, ...(settings.discovery ? { consul: flagged.discovery.consul! } : {}) },
+    discovery: { ...base.discovery, ...consulWith(settings, base, flagged) },
     log: { ...base.log, ...settings.log },
   };
+}
+
+/** The block of the file with what flags decide of it, or the whole block where the file has none. */
+function consulWith(settings: Settings, base: Document, flagged: Document): Partial<Document['discovery']> {
+  const decided = settings.discovery?.consul;
+  const whole = flagged.discovery.consul;
+  if (!decided || !whole) return {};
+  const own = base.discovery.consul;
+  const keys = Object.keys(decided) as (keyof typeof whole)[];
+  return { consul: own ? { ...own, ...Object.fromEntries(keys.map((key) => [key, whole[key]])) } : whole };
 }

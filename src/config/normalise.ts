@@ -24,6 +24,7 @@ export function normalise(input: DocumentInput): Document {
   const filled = fill(shapeOf(documentSchema), input) as FilledDocument;
   return deepFreeze({
     ...filled,
+    discovery: discovery(filled, input),
     listen: filled.listen.map(listener),
     routes: filled.routes.map(route),
     services: filled.services.map(service),
@@ -34,6 +35,12 @@ export function normalise(input: DocumentInput): Document {
 
 function listener(given: FilledDocument['listen'][number]): ListenSettings {
   return typeof given === 'string' ? { address: given } : given;
+}
+
+/** Whoever runs the embedded registry means that one, unless other servers are named. */
+function discovery({ discovery: given, registry }: FilledDocument, input: DocumentInput): FilledDocument['discovery'] {
+  if (!registry || !given.consul || input.discovery?.consul?.servers) return given;
+  return { ...given, consul: { ...given.consul, servers: [`http://${registry.address}`] } };
 }
 
 function upstream({ id, ...given }: Given<'upstreams'>): Upstream {

@@ -1,5 +1,7 @@
+import type { ChangeView, DiscoveryView, PastNode, ReleaseRequest } from '../admin/discovery-views.ts';
 import type { AdminViews, Readiness, RouteView, UpstreamView } from '../admin/views.ts';
 import type { Exposition, RenderedMetrics } from '../telemetry/exposition.ts';
+import { viewChanges, viewDiscovery } from './discovery-views.ts';
 import type { StateOfGateway } from './state-of-gateway.ts';
 import { type UpstreamViewParts, viewUpstream } from './upstream-views.ts';
 
@@ -45,6 +47,23 @@ export class GatewayAdminViews implements AdminViews {
       upstream: route.upstreamId,
       conflicts: autoRouter.conflictsOf(route.id),
     }));
+  }
+
+  discovery(): DiscoveryView {
+    return viewDiscovery(this.#state);
+  }
+
+  release({ source, service, args }: ReleaseRequest): boolean {
+    const { nodeSets, catalogs } = this.#state;
+    return service === null ? catalogs.release(source) : nodeSets.release({ source, service, args });
+  }
+
+  changes(upstream: string | null, from: number, to: number): readonly ChangeView[] {
+    return viewChanges(this.#state.history, upstream, from, to);
+  }
+
+  nodesAt(upstream: string, at: number): readonly PastNode[] | null {
+    return this.#state.history.nodesAt(upstream, at);
   }
 
   metrics(): Promise<RenderedMetrics> {

@@ -5,6 +5,7 @@ import { type Node, type NodeSet, type ServiceQuery, sourceKey } from '../discov
 import type { HealthMonitor } from '../health/monitor.ts';
 import type { HealthTarget } from '../health/types.ts';
 import type { Definitions, NodeSource, UpstreamDefinition } from './definitions.ts';
+import type { NodeHistory } from './node-history.ts';
 import { nodeKey } from './node-slots.ts';
 import type { CompiledUpstream, Publisher } from './publisher.ts';
 
@@ -19,34 +20,39 @@ export class Assembly {
   readonly #nodeSets: NodeSets;
   readonly #publisher: Publisher;
   readonly #monitor: HealthMonitor;
+  readonly #history: NodeHistory;
   #file = NOTHING;
   #auto = NOTHING;
+  #autoIds: ReadonlySet<string> = new Set();
   #autoQueries: readonly ServiceQuery[] = [];
   #upstreams: ReadonlyMap<string, UpstreamDefinition> = new Map();
   /** Ids of upstreams by the service that feeds them. */
   #consumers = new Map<string, string[]>();
-  readonly #dirty = new Set<string>();
+  /** Ids of upstreams that may have changed, and why. */
+  readonly #dirty = new Map<string, string>();
   #routesDirty = false;
   #scheduled = false;
   #closed = false;
 
-  constructor(nodeSets: NodeSets, publisher: Publisher, monitor: HealthMonitor) {
+  constructor(nodeSets: NodeSets, publisher: Publisher, monitor: HealthMonitor, history: NodeHistory) {
     this.#nodeSets = nodeSets;
     this.#publisher = publisher;
     this.#monitor = monitor;
+    this.#history = history;
     nodeSets.onChange((set) => this.#nodeSetChanged(set));
   }
 
   /** The resources of the configuration, replaced whole. */
   setFile(definitions: Definitions): void {
     this.#file = definitions;
-    this.#redefine();
+    this.#redefine(() => 'configuration');
   }
 
-  /** The routes and upstreams that come from registry tags, replaced whole. */
-  setAuto(definitions: Definitions): void {
+  /** The routes and upstreams that come from registry tags, replaced whole. `causeFor` tells why one of them changed. */
+  setAuto(definitions: Definitions, causeFor: (upstream: UpstreamDefinition) => string): void {
     this.#auto = definitions;
-    this.#redefine();
+    this.#autoIds = new Set(definitions.routes.map((route) => route.id));
+    this.#redefine(causeFor);
   }
 
   /** Services to watch because they may claim routes. */
@@ -60,7 +66,7 @@ export class Assembly {
   }
 
   isAutomatic(routeId: string): boolean {
-    return this.#auto.routes.some((route) => route.id === routeId);
+    return this.#autoIds.has(routeId);
   }
 
   /** Publishes what is marked now, without waiting for the end of the turn. */
@@ -68,9 +74,11 @@ export class Assembly {
     this.#scheduled = false;
     if (this.#closed || (this.#dirty.size === 0 && !this.#routesDirty)) return;
     const compiled = new Map<string, CompiledUpstream | null>();
-    for (const id of this.#dirty) {
+    for (const [id, cause] of this.#dirty) {
       const definition = this.#upstreams.get(id);
-      compiled.set(id, definition ? this.#compile(definition) : null);
+      const upstream = definition ? this.#compile(definition) : null;
+      compiled.set(id, upstream);
+      this.#history.record(id, upstream?.nodes ?? [], cause);
     }
     this.#dirty.clear();
     const routes = this.#routesDirty ? [...this.#file.routes, ...this.#auto.routes] : null;
@@ -84,11 +92,13 @@ export class Assembly {
     this.#closed = true;
   }
 
-  #redefine(): void {
+  #redefine(causeFor: (upstream: UpstreamDefinition) => string): void {
     const before = this.#upstreams;
     const after = new Map([...this.#file.upstreams, ...this.#auto.upstreams]);
-    for (const [id, definition] of after) if (!sameData(before.get(id), definition)) this.#dirty.add(id);
-    for (const id of before.keys()) if (!after.has(id)) this.#dirty.add(id);
+    for (const [id, definition] of after) {
+      if (!sameData(before.get(id), definition)) this.#dirty.set(id, causeFor(definition));
+    }
+    for (const [id, definition] of before) if (!after.has(id)) this.#dirty.set(id, causeFor(definition));
     this.#upstreams = after;
     this.#routesDirty = true;
     this.#consumers = new Map();
@@ -109,7 +119,7 @@ export class Assembly {
   }
 
   #nodeSetChanged(set: NodeSet): void {
-    for (const id of this.#consumers.get(sourceKey(set.query)) ?? []) this.#dirty.add(id);
+    for (const id of this.#consumers.get(sourceKey(set.query)) ?? []) this.#dirty.set(id, causeOf(set));
     this.#schedule();
   }
 
@@ -141,6 +151,13 @@ export class Assembly {
     }
     return targets;
   }
+}
+
+/** What a change of a node set is put down to in the history. */
+export function causeOf({ query, state, cached, reason }: NodeSet): string {
+  const origin = `${query.source}: ${query.service}`;
+  if (cached) return `${origin}, as last known by an earlier process`;
+  return state === 'held' ? `${origin}, held by the guard: ${reason}` : origin;
 }
 
 /** An address is a node of an upstream once: of two with the same address the first counts. */

@@ -3,8 +3,8 @@ import type { DiscoverySettings } from '../config/types.ts';
 import type { Log } from '../core/log.ts';
 import type { Catalog, Catalogs } from '../discovery/catalogs.ts';
 import type { NodeSets } from '../discovery/node-sets.ts';
-import { type Discovery, type NodeSet, type ServiceQuery, sourceKey } from '../discovery/types.ts';
-import type { Assembly } from './assembly.ts';
+import { type Discovery, type NodeSet, type NodeSetState, type ServiceQuery, sourceKey } from '../discovery/types.ts';
+import { type Assembly, causeOf } from './assembly.ts';
 import { deriveAutoRoutes, mayHaveRoutes } from './auto-routes.ts';
 import {
   type AutoRoute,
@@ -39,6 +39,8 @@ export class AutoRouter {
   readonly #settings: UpstreamDefinition['settings'];
   #queries = new Map<string, ServiceQuery>();
   #derived: AutoRoutes = NO_AUTO_ROUTES;
+  /** Services that changed since the routes were made last, and why. */
+  readonly #changed = new Map<string, string>();
 
   /** Throws a HeadgateError when a template can't be read. */
   constructor(parts: AutoRouterParts) {
@@ -56,15 +58,18 @@ export class AutoRouter {
   /** Begins to watch. */
   start(): void {
     this.#parts.catalogs.want(this.#sources);
-    this.#requery();
+    this.#requery('start');
   }
 
   /** Catalogues and services that have no answer yet, for people. */
   waitingFor(): readonly string[] {
     const { catalogs, nodeSets } = this.#parts;
-    const silent = this.#sources.filter((source) => (catalogs.get(source)?.state ?? 'init') === 'init');
-    const sets = nodeSets.all().filter((set) => set.state === 'init');
-    return [...silent.map((source) => `the catalogue of ${source}`), ...sets.map(({ query }) => query.service)];
+    const silent = this.#sources.filter((source) => isUnanswered(catalogs.get(source)?.state));
+    const sets = nodeSets.all().filter((set) => isUnanswered(set.state));
+    return [
+      ...silent.map((source) => `the catalogue of ${source}`),
+      ...sets.map(({ query }) => `${query.source}/${query.service}`),
+    ];
   }
 
   /** Ids of routes that claim the same requests as this one: the refused ones of a holder, and the other way round. */
@@ -78,11 +83,11 @@ export class AutoRouter {
     return this.#derived.conflicts;
   }
 
-  #catalogChanged(_catalog: Catalog): void {
-    this.#requery();
+  #catalogChanged({ source }: Catalog): void {
+    this.#requery(`${source}: the catalogue`);
   }
 
-  #requery(): void {
+  #requery(cause: string): void {
     const { catalogs, assembly, settings } = this.#parts;
     const queries = new Map<string, ServiceQuery>();
     for (const source of this.#sources) {
@@ -95,20 +100,32 @@ export class AutoRouter {
     }
     this.#queries = queries;
     assembly.setAutoQueries([...queries.values()]);
-    this.#derive();
+    this.#derive(cause);
   }
 
   #nodeSetChanged(set: NodeSet): void {
-    if (this.#queries.has(sourceKey(set.query))) this.#derive();
+    const key = sourceKey(set.query);
+    if (!this.#queries.has(key)) return;
+    this.#changed.set(key, causeOf(set));
+    if (this.#changed.size > 1) return;
+    // At a start a thousand services answer within a moment: the routes are made once for all answers of a turn.
+    setImmediate(() => {
+      if (this.#changed.size === 0) return;
+      this.#derive('the services together');
+      this.#parts.assembly.flush();
+    });
   }
 
-  #derive(): void {
+  #derive(cause: string): void {
     const { nodeSets, assembly } = this.#parts;
     const sets = [...this.#queries.values()].flatMap((query) => nodeSets.get(query) ?? []);
     const before = this.#derived;
     this.#derived = deriveAutoRoutes(sets, this.#templates, before);
     this.#report(before);
-    assembly.setAuto(this.#definitions());
+    assembly.setAuto(this.#definitions(), ({ source }) => {
+      return (source.kind === 'static' ? undefined : this.#changed.get(sourceKey(source.query))) ?? cause;
+    });
+    this.#changed.clear();
   }
 
   #report(before: AutoRoutes): void {
@@ -119,8 +136,8 @@ export class AutoRouter {
       const text = `${conflict.claim} is claimed twice: ${conflict.holder} keeps it, ${conflict.refused} gets nothing`;
       log.warn('route.conflict', text, { ...conflict });
     }
-    for (const warning of this.#derived.warnings.filter(isNew)) {
-      log.warn('route.bad-tag', `${warning.service}: ${warning.message}`, { ...warning });
+    for (const { source, service, tag, message } of this.#derived.warnings.filter(isNew)) {
+      log.warn('route.bad-tag', `${service}: ${message}`, { source, service, tag });
     }
     const ids = new Set(before.routes.map((route) => route.id));
     for (const { id, upstream } of this.#derived.routes) {
@@ -142,6 +159,11 @@ export class AutoRouter {
     const query = { source, service, args: sourceFilters(source, this.#parts.settings) };
     return { id, settings: this.#settings, source: { kind: 'claimed', query, nodes }, checks: null, checkPort: null };
   }
+}
+
+/** A question that failed is no answer: what the registry would have said is as unknown as before. */
+function isUnanswered(state: NodeSetState | undefined): boolean {
+  return state === undefined || state === 'init' || state === 'failed';
 }
 
 /** An upstream of which nothing is said. */

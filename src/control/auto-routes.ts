@@ -38,12 +38,36 @@ export function deriveAutoRoutes(
   for (const set of sets) {
     const { source, service } = set.query;
     const template = isRegistryItself(source, service) ? null : (templates.get(source) ?? null);
-    demands.push(...demandsOf(set, template, (warning) => warnings.set(JSON.stringify(warning), warning)));
+    const reading = readSet(set, template);
+    demands.push(...reading.demands);
+    for (const warning of reading.warnings) warnings.set(JSON.stringify(warning), warning);
   }
   const { granted, conflicts } = settleConflicts(demands, previous);
   const { routes, upstreams } = assignUpstreams(granted, previous);
   const sorted = [...warnings].sort(([a], [b]) => (a < b ? -1 : 1));
   return { routes, upstreams, conflicts, warnings: sorted.map(([, warning]) => warning) };
+}
+
+interface Reading {
+  readonly source: string;
+  readonly service: string;
+  readonly template: RouteTemplate | null;
+  readonly demands: readonly Demand[];
+  readonly warnings: readonly AutoWarning[];
+}
+
+/** What was read of nodes that are still the same: one changed service among a thousand must not read all tags again. */
+const readings = new WeakMap<readonly Node[], Reading>();
+
+function readSet(set: NodeSet, template: RouteTemplate | null): Reading {
+  const { source, service } = set.query;
+  const known = readings.get(set.nodes);
+  if (known && known.source === source && known.service === service && known.template === template) return known;
+  const warnings: AutoWarning[] = [];
+  const demands = demandsOf(set, template, (warning) => void warnings.push(warning));
+  const reading = { source, service, template, demands, warnings };
+  readings.set(set.nodes, reading);
+  return reading;
 }
 
 /** The claims of one service's instances, each with the instances that make it. */

@@ -44,13 +44,24 @@ function groupsOf(demands: readonly Demand[]): Group[] {
   const groups = new Map<string, Group>();
   for (const demand of [...demands].sort(byId)) {
     const { source, service, nodes } = demand;
-    const members = nodes.map((node) => `${node.host} ${node.port} ${node.weight}`).sort();
-    const key = JSON.stringify([source, service, members]);
+    const key = JSON.stringify([source, service, membersOf(nodes)]);
     const group = groups.get(key) ?? { demands: [], nodes };
     groups.set(key, group);
     group.demands.push(demand);
   }
   return [...groups.values()];
+}
+
+const memberTexts = new WeakMap<readonly Node[], string>();
+
+/** The same text for the same nodes in whatever order. A list of nodes never changes, so it is read once. */
+function membersOf(nodes: readonly Node[]): string {
+  const known = memberTexts.get(nodes);
+  if (known !== undefined) return known;
+  const members = nodes.map((node) => `${node.host} ${node.port} ${node.weight}`);
+  const text = members.sort().join(',');
+  memberTexts.set(nodes, text);
+  return text;
 }
 
 function mainId(demand: Demand): string {

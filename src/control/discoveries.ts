@@ -16,6 +16,8 @@ import { EmbeddedRegistry } from '../registry/server.ts';
 import { consulKvOptions, etcdOptions, fileOptions, kubernetesOptions } from './cluster-discoveries.ts';
 
 const SECOND = 1000;
+/** The embedded registry is in this process and keeps as many questions waiting, and some more for others. */
+const OWN_WATCHES = 4000;
 
 export interface Tools {
   readonly clock: Clock;
@@ -59,6 +61,7 @@ export function createDiscoveries(
   if (consul || registryUrl !== null) {
     const { clock, random, log } = tools;
     const servers = consul ? consul.servers : [registryUrl ?? ''];
+    const own = registryUrl !== null && servers.every((server) => URL.parse(server)?.origin === registryUrl);
     const options = {
       servers,
       token: consul?.token ?? null,
@@ -71,7 +74,7 @@ export function createDiscoveries(
       connectTimeout: (consul?.timeout.connect ?? 2) * SECOND,
       timeout: (consul?.timeout.read ?? 5) * SECOND,
       concurrency: consul?.concurrency ?? 16,
-      maxWatches: consul?.max_watches ?? 190,
+      maxWatches: own ? OWN_WATCHES : (consul?.max_watches ?? OWN_WATCHES),
     };
     discoveries.set('consul', scope.own(new ConsulDiscovery(options, { clock, random }, log)));
   }

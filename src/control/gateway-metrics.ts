@@ -1,5 +1,4 @@
 import { formatAddress } from '../core/address.ts';
-import type { SourceCounters } from '../discovery/source-reports.ts';
 import type {
   ConfigMetrics,
   ListenerMetrics,
@@ -13,6 +12,7 @@ import type {
 } from '../telemetry/metrics-source.ts';
 import { HEALTH_NAMES } from '../upstream/node-table.ts';
 import { NO_ROUTE } from '../upstream/plan.ts';
+import { sumBySource } from './discovery-views.ts';
 import type { StateOfGateway } from './state-of-gateway.ts';
 import { isFailOpen } from './upstream-views.ts';
 
@@ -79,20 +79,7 @@ export class GatewayMetrics implements MetricsSource {
   }
 
   discoverySources(): readonly SourceMetrics[] {
-    const totals = new Map<string, { updates: Record<string, number>; errors: number }>();
-    const add = (counters: ReadonlyMap<string, SourceCounters>) => {
-      for (const [source, { verdicts, errors }] of counters) {
-        const total = totals.get(source) ?? { updates: {}, errors: 0 };
-        for (const [verdict, count] of Object.entries(verdicts)) {
-          total.updates[verdict] = (total.updates[verdict] ?? 0) + count;
-        }
-        total.errors += errors;
-        totals.set(source, total);
-      }
-    };
-    add(this.#state.nodeSets.counters());
-    add(this.#state.catalogs.counters());
-    return [...totals].map(([source, total]) => ({ source, ...total }));
+    return sumBySource([this.#state.nodeSets.counters(), this.#state.catalogs.counters()]);
   }
 
   config(): ConfigMetrics {

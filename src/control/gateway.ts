@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { AdminServer } from '../admin/server.ts';
 import type { AdminViews } from '../admin/views.ts';
 import type { Document } from '../config/types.ts';
@@ -8,10 +9,9 @@ import { type Closable, Scope } from '../core/scope.ts';
 import { Catalogs } from '../discovery/catalogs.ts';
 import { LastGoodCache } from '../discovery/last-good-cache.ts';
 import { NodeSets } from '../discovery/node-sets.ts';
-import { HealthMonitor } from '../health/monitor.ts';
 import { Exposition } from '../telemetry/exposition.ts';
-import { Health } from '../upstream/node-table.ts';
 import type { DataPathSettings, WorkerSeed } from '../worker/protocol.ts';
+import { createMonitor } from './active-checks.ts';
 import { GatewayAdminViews } from './admin-views.ts';
 import { Assembly } from './assembly.ts';
 import { AutoRouter } from './auto-router.ts';
@@ -19,7 +19,9 @@ import { connectionCap } from './connection-cap.ts';
 import { defineResources } from './definitions.ts';
 import { createDiscoveries, guardOptions, startRegistry, type Tools } from './discoveries.ts';
 import { GatewayMetrics } from './gateway-metrics.ts';
+import { HistoryFile } from './history-file.ts';
 import { type ListenerPlans, planListeners } from './listeners.ts';
+import type { NodeHistory } from './node-history.ts';
 import { NodeSlots } from './node-slots.ts';
 import { Publisher } from './publisher.ts';
 import { Readiness } from './readiness.ts';
@@ -51,7 +53,6 @@ export class Gateway implements Closable {
   readonly reloads: ReloadRecord;
   readonly #options: GatewayOptions;
   readonly #scope = new Scope();
-  #document: Document;
   #addresses: GatewayAddresses | null = null;
   #assembly: Assembly | null = null;
   #pool: WorkerPool | null = null;
@@ -60,7 +61,6 @@ export class Gateway implements Closable {
 
   private constructor(options: GatewayOptions) {
     this.#options = options;
-    this.#document = options.document;
     this.reloads = new ReloadRecord(options.clock);
   }
 
@@ -93,12 +93,11 @@ export class Gateway implements Closable {
 
   /** Applies another configuration as a diff. What can't change while running is reported and stays. */
   reload(document: Document): void {
-    for (const key of staticChanges(this.#document, document)) {
-      const message = `a change of "${key}" takes effect at the next start`;
-      this.#options.log.warn('config.restart-needed', message, { key });
+    const { document: running, log } = this.#options;
+    for (const key of staticChanges(running, document)) {
+      log.warn('config.restart-needed', `a change of "${key}" takes effect at the next start`, { key });
     }
-    this.#document = document;
-    this.#assembly?.setFile(defineResources(document));
+    this.#assembly?.setFile(defineResources({ ...document, discovery: running.discovery }));
     this.#assembly?.flush();
   }
 
@@ -139,8 +138,9 @@ export class Gateway implements Closable {
       publish: (patch) => this.#pool?.publish(patch),
       workers: () => this.#pool?.alive() ?? [],
     });
-    const monitor = this.#scope.own(healthMonitor(this.#options, statistics, nodeSlots, publisher));
-    const assembly = new Assembly(nodeSets, publisher, monitor);
+    const monitor = this.#scope.own(createMonitor(this.#options, statistics, nodeSlots, publisher));
+    const history = await this.#history();
+    const assembly = new Assembly(nodeSets, publisher, monitor, history);
     const autoRouter = new AutoRouter({ nodeSets, catalogs, assembly, settings: document.discovery, discoveries, log });
     this.#assembly = assembly;
     assembly.setFile(defineResources(document));
@@ -153,7 +153,7 @@ export class Gateway implements Closable {
     const { reloads } = this;
     const admin = this.#admin({
       ...{ clock, statistics, publisher, assembly, autoRouter, nodeSets, catalogs, monitor },
-      ...{ listeners, pool, readiness, reloads },
+      ...{ listeners, pool, readiness, reloads, history },
     });
     const adminAddress = await admin.start();
     this.#pool = this.#scope.own(pool);
@@ -179,6 +179,14 @@ export class Gateway implements Closable {
       log.warn('workers.single', 'this system can not share a port between threads: one worker runs', { wanted });
     }
     return { listeners, workers };
+  }
+
+  async #history(): Promise<NodeHistory> {
+    const { stateDirectory, clock, log } = this.#options;
+    const path = stateDirectory === null ? null : join(stateDirectory, 'history.json');
+    const file = this.#scope.own(new HistoryFile(path, clock, log));
+    await file.load();
+    return file.history;
   }
 
   async #discover(registryUrl: string | null) {
@@ -238,29 +246,8 @@ export class Gateway implements Closable {
     const exposition = new Exposition(new GatewayMetrics(state), state.statistics.counterMemory, build);
     const views = new GatewayAdminViews(state, exposition);
     this.#views = views;
-    return this.#scope.own(new AdminServer(address, views, log, clock));
+    return this.#scope.own(new AdminServer(address, document.admin.key ?? null, views, log, clock));
   }
-}
-
-/** Active checks write what they find into the node table, and every worker sees it at its next pick. */
-function healthMonitor(
-  { clock, random, log }: Tools,
-  statistics: Statistics,
-  nodeSlots: NodeSlots,
-  publisher: Publisher,
-): HealthMonitor {
-  return new HealthMonitor({
-    clock,
-    random,
-    log,
-    onChange: (key, health) => {
-      const slot = nodeSlots.get(key);
-      const upstream = publisher.upstreams.get(key.slice(0, key.lastIndexOf('|')));
-      if (slot === undefined || !upstream) return;
-      statistics.table.setHealth(slot, Health[health]);
-      statistics.table.bump(upstream.slot);
-    },
-  });
 }
 
 function dataPathSettings(document: Document): DataPathSettings {

@@ -5,6 +5,7 @@ import type { HealthMonitor } from '../health/monitor.ts';
 import type { Assembly } from './assembly.ts';
 import type { AutoRouter } from './auto-router.ts';
 import type { ListenerPlans } from './listeners.ts';
+import type { NodeHistory } from './node-history.ts';
 import type { Publisher } from './publisher.ts';
 import type { Readiness } from './readiness.ts';
 import type { ReloadRecord } from './reload-record.ts';
@@ -25,4 +26,5 @@ export interface StateOfGateway {
   readonly pool: WorkerPool;
   readonly readiness: Readiness;
   readonly reloads: ReloadRecord;
+  readonly history: NodeHistory;
 }

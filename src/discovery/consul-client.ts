@@ -9,6 +9,8 @@ export interface ConsulBody {
   readonly body: unknown;
   /** Consul left something out because the token may not see it. */
   readonly filtered: boolean;
+  /** The question had no token, and Consul shows nothing to whom it does not know unless told otherwise. */
+  readonly anonymous: boolean;
 }
 
 export interface ConsulAnswer<T> {
@@ -109,8 +111,13 @@ export class ConsulClient implements Closable {
     }
     const filtered = response.headers['x-consul-results-filtered-by-acls'] === 'true';
     if (absent) await response.body.dump();
-    const body = absent ? null : await readJson(response.body);
-    return { body, index: /^\d{1,15}$/.test(index) ? Number(index) : 0, filtered };
+    const denies = response.headers['x-consul-default-acl-policy'] === 'deny';
+    return {
+      body: absent ? null : await readJson(response.body),
+      index: /^\d{1,15}$/.test(index) ? Number(index) : 0,
+      filtered,
+      anonymous: denies && server.headers['x-consul-token'] === undefined,
+    };
   }
 }
 

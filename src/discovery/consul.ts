@@ -21,8 +21,8 @@ interface Told<T> {
  * Consul over its HTTP API: one blocking query per service, and one for the catalogue.
  *
  * What Consul tells and does not tell: a service that nobody registered is an empty list, the same as one whose last
- * instance is gone. Where ACLs deny by default, a question without a token is answered 200 with an empty list as well,
- * not 403: set a token that may read the services, and their nodes.
+ * instance is gone. Where ACLs deny by default, a question without a token is answered 200 with an empty list as well, not
+ * 403: that is taken for a failure, unless nodes were shown to it before.
  */
 export class ConsulDiscovery implements Discovery, Closable {
   readonly type = 'consul';
@@ -69,7 +69,11 @@ export class ConsulDiscovery implements Discovery, Closable {
   async watchCatalog(sink: CatalogSink, signal: AbortSignal): Promise<void> {
     await null;
     const position = new Position<readonly CatalogEntry[]>(catalogPath(this.#options), this.#client, this.#options);
-    const read = (answer: ConsulBody) => parseCatalog(answer.body);
+    const read = (answer: ConsulBody) => {
+      const entries = parseCatalog(answer.body);
+      if (entries.length === 0 && answer.anonymous) throw tokenNeeded();
+      return entries;
+    };
     await runWatch(this.#question(position, read, sink), this.#tools, signal);
   }
 
@@ -95,6 +99,7 @@ export class ConsulDiscovery implements Discovery, Closable {
 
   #nodeReader(service: string): (answer: ConsulBody) => readonly Node[] {
     let reported = '';
+    let seen = false;
     return (answer) => {
       const { nodes, unusable } = parseHealth(answer.body, this.#options.defaultWeight);
       if (nodes.length === 0 && answer.filtered) {
@@ -102,6 +107,9 @@ export class ConsulDiscovery implements Discovery, Closable {
           'left the instances out: the ACL token may not see them and needs service:read and node:read',
         );
       }
+      seen ||= nodes.length > 0;
+      // Once nodes were shown without a token, an empty answer means that there are none.
+      if (!seen && answer.anonymous) throw tokenNeeded();
       const report = unusable.join('; ');
       if (report !== reported && report !== '') {
         this.#log.warn('discovery.unusable-instance', `consul ${service}: left out: ${report}`, { service });
@@ -110,6 +118,12 @@ export class ConsulDiscovery implements Discovery, Closable {
       return nodes;
     };
   }
+}
+
+function tokenNeeded(): HeadgateError {
+  return answerError(
+    'shows nothing: its ACLs deny by default and there is no token; set discovery.consul.token to one with service:read and node:read',
+  );
 }
 
 /** Where one watch stands in Consul's history: the index, and which server gave it. */

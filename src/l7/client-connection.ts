@@ -32,13 +32,12 @@ export class ClientConnection implements ExchangeClient {
   readonly socket: Socket;
   readonly forwarding: ClientForwarding;
   readonly input = new InputBuffer();
+  ended = false;
   readonly #owner: ConnectionOwner;
   readonly #exchange: Exchange;
   readonly #timer: WheelTimer;
   #state: State = State.waiting;
   #relay: Relay | null = null;
-  /** The client has sent its FIN. */
-  #ended = false;
   #paused = false;
   #advancing = false;
   /** The timer runs for a head of which some bytes are here, or for the first head. */
@@ -147,7 +146,7 @@ export class ClientConnection implements ExchangeClient {
   };
 
   readonly #onEnd = (): void => {
-    this.#ended = true;
+    this.ended = true;
     if (this.#state === State.waiting) this.#finish();
     else if (this.#state === State.exchange) this.#exchange.clientEnded();
   };
@@ -188,7 +187,7 @@ export class ClientConnection implements ExchangeClient {
       this.#exchange.crashed(error);
     }
     this.#advancing = false;
-    if (this.#state === State.waiting && this.#ended) this.#finish();
+    if (this.#state === State.waiting && this.ended) this.#finish();
   }
 
   /** Reads a head and begins its exchange. False when it is not complete. */

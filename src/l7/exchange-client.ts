@@ -9,6 +9,8 @@ export interface ExchangeClient {
   readonly forwarding: ClientForwarding;
   /** Received and not used yet: the body of the request, and requests behind it. */
   readonly input: InputBuffer;
+  /** The client has sent its FIN: nothing will follow what is in `input`. */
+  readonly ended: boolean;
   pause(): void;
   resume(): void;
   /** Tells the exchange after that time that the client has stalled; 0 for never. */

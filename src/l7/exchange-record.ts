@@ -2,7 +2,7 @@ import { OUTCOMES, type Outcome } from '../balancers/types.ts';
 import { formatAddress } from '../core/address.ts';
 import type { AccessEnd, AccessTry } from '../telemetry/access-log.ts';
 import { durationField, RouteField, statusField } from '../telemetry/counters.ts';
-import type { PlannedRoute } from '../upstream/plan.ts';
+import { NO_ROUTE, type PlannedRoute } from '../upstream/plan.ts';
 import type { ClientForwarding } from './client-forwarding.ts';
 import type { RequestHead } from './head.ts';
 import type { HttpContext } from './http-context.ts';
@@ -48,22 +48,20 @@ export class ExchangeRecord {
 
   /** The answer is decided: status and time count. */
   countAnswer(now: number): void {
-    const { route } = this;
-    if (route === null) return;
     const counters = this.#context.plane.routeCounters;
+    const slot = this.route?.slot ?? NO_ROUTE;
     const seconds = (now - this.startedAt) / 1000;
-    counters.add(route.slot, statusField(this.status), 1);
-    counters.add(route.slot, durationField(seconds), 1);
-    counters.add(route.slot, RouteField.durationSum, seconds);
+    counters.add(slot, statusField(this.status), 1);
+    counters.add(slot, durationField(seconds), 1);
+    counters.add(slot, RouteField.durationSum, seconds);
   }
 
   /** Bytes of the bodies, or of the tunnel. */
   countBytes(bytesIn: number, bytesOut: number): void {
-    const { route } = this;
-    if (route === null) return;
     const counters = this.#context.plane.routeCounters;
-    if (bytesIn > 0) counters.add(route.slot, RouteField.requestBytes, bytesIn);
-    if (bytesOut > 0) counters.add(route.slot, RouteField.responseBytes, bytesOut);
+    const slot = this.route?.slot ?? NO_ROUTE;
+    if (bytesIn > 0) counters.add(slot, RouteField.requestBytes, bytesIn);
+    if (bytesOut > 0) counters.add(slot, RouteField.responseBytes, bytesOut);
   }
 
   log(head: RequestHead, forwarding: ClientForwarding, bytesIn: number, bytesOut: number, end: AccessEnd): void {

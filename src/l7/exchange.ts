@@ -101,17 +101,15 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#answerHeadless(REQUEST_TIMEOUT);
   }
 
-  /** More bytes are in the client's input. True while they are, or may be, part of this request. */
-  clientBytes(): boolean {
-    if (this.#body.complete) return false;
+  /** More bytes are in the client's input. What is not the body of this request stays there. */
+  clientBytes(): void {
     const connection = this.#connection;
-    if (connection !== null && this.#phase !== 'connect') this.#push(connection);
-    return true;
+    if (connection !== null && !this.#body.complete && this.#phase !== 'connect') this.#push(connection);
   }
 
-  /** The client has sent its FIN. A request that is whole is still answered. */
+  /** The client has sent its FIN. A request that is whole is still answered, and shows to be when it is sent. */
   clientEnded(): void {
-    if (!this.#body.complete) this.#cutClient('CLIENT_FIN');
+    if (!this.#body.complete && this.#phase !== 'connect') this.#cutClient('CLIENT_FIN');
   }
 
   /** The client's connection broke or was closed. */
@@ -307,6 +305,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     const isWell = this.#body.take(this.#client.input, this.#toUpstream);
     this.#toUpstream.flush();
     if (!isWell) return this.#badBody();
+    if (!this.#body.complete && this.#client.ended) return this.#cutClient('CLIENT_FIN');
     if (this.#body.complete && this.#phase === 'send') this.#phase = 'wait';
     if (!this.#body.complete && connection.socket.writableLength > HIGH_WATER) this.#client.pause();
     this.#watch(connection);

@@ -85,6 +85,7 @@ export class UpstreamConnection implements PooledConnection {
   /** A request is about to be written. */
   use(user: UpstreamUser, method: string, decode: boolean): void {
     this.#user = user;
+    this.#phase = Phase.read;
     this.requests += 1;
     this.response.expect(method, decode, user);
   }
@@ -193,8 +194,8 @@ export class UpstreamConnection implements PooledConnection {
   };
 
   /**
-   * The buffer of the next read. Behind a read, anything but a buffer means "the same again", which saves Node a walk
-   * through the buffer's backing store (measured: 0.4 µs a request).
+   * The buffer of the next read. Behind a read, anything but a buffer means "the same again", which saves Node a look
+   * into the buffer on each read.
    */
   #nextBuffer(): Buffer {
     const next = this.#reader.next();

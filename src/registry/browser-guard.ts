@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { parseAddress } from '../core/address.ts';
+import { crossSiteRefusal } from '../core/cross-site.ts';
 
 /**
  * Why a request must be refused, because a web page may have made a browser send it; null when it may pass.
@@ -16,15 +17,7 @@ export function browserRefusal(headers: IncomingHttpHeaders, bound: string): str
   if (!isOwnName(name, bound)) {
     return `the Host header names "${host}"; ask the registry by its IP address, by localhost or by the machine's name`;
   }
-  const { origin } = headers;
-  if (origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`) {
-    return `requests from web pages of ${origin} are refused`;
-  }
-  const site = headers['sec-fetch-site'];
-  if (site !== undefined && site !== 'same-origin' && site !== 'none') {
-    return 'requests from web pages of other sites are refused';
-  }
-  return null;
+  return crossSiteRefusal(headers);
 }
 
 function isOwnName(name: string, bound: string): boolean {

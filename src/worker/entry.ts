@@ -21,7 +21,11 @@ try {
   port.on('message', (message: ToWorker) => worker.receive(message));
   await worker.start();
 } catch (error) {
-  const code = error instanceof HeadgateError ? error.code : 'WORKER_START';
-  send({ type: 'failed', code, message: reasonOf(error) });
+  const known = error instanceof HeadgateError;
+  send({
+    type: 'failed',
+    code: known ? error.code : 'WORKER_START',
+    message: known ? error.message : reasonOf(error),
+  });
   port.close();
 }

@@ -53,6 +53,10 @@ function views(parts: Partial<AdminViews> = {}): AdminViews {
     ready: () => ({ ready: true, reasons: [] }),
     upstreams: () => [UPSTREAM],
     routes: () => [ROUTE],
+    discovery: () => ({ sources: [], watches: [] }),
+    release: () => false,
+    changes: () => [],
+    nodesAt: () => null,
     metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: 'a 1\n' }),
     ...parts,
   };
@@ -64,7 +68,7 @@ const PATIENCE = { timeout: 20_000 };
 
 async function start(t: TestContext, parts: Partial<AdminViews> = {}, host = '127.0.0.1') {
   const log = new RecordingLog();
-  const server = new AdminServer({ host, port: 0 }, views(parts), log, systemClock);
+  const server = new AdminServer({ host, port: 0 }, null, views(parts), log, systemClock);
   const address = await server.start();
   t.after(() => server.close(systemClock.now()), { timeout: 5000 });
   return { server, address, log };
@@ -210,7 +214,7 @@ test('a name that only resolves to loopback is refused, and so are other sites',
 
 test('an address that others can reach is refused with a remedy', async () => {
   for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.com']) {
-    const server = new AdminServer({ host, port: 9180 }, views(), new RecordingLog(), systemClock);
+    const server = new AdminServer({ host, port: 9180 }, null, views(), new RecordingLog(), systemClock);
     await assert.rejects(server.start(), (error) => {
       assert.ok(error instanceof HeadgateError);
       assert.equal(error.code, 'ADMIN_NOT_LOOPBACK');
@@ -226,7 +230,7 @@ test('a port in use is named with a remedy, and the server can be closed after t
   await once(other, 'listening');
   t.after(() => other.close());
   const { port } = other.address() as { port: number };
-  const server = new AdminServer({ host: '127.0.0.1', port }, views(), new RecordingLog(), systemClock);
+  const server = new AdminServer({ host: '127.0.0.1', port }, null, views(), new RecordingLog(), systemClock);
   await assert.rejects(server.start(), (error) => {
     assert.ok(error instanceof HeadgateError);
     assert.equal(error.code, 'ADMIN_LISTEN');

@@ -43,6 +43,21 @@ describe('withFlags', () => {
     assert.deepEqual(document.discovery.consul?.servers, ['http://127.0.0.1:1']);
   });
 
+  it('leaves the rest of a block to the file as well', () => {
+    const servers = ['http://consul.test:8500'];
+    const file = documentFrom({ discovery: { consul: { servers, token: 'secret', stale: false } } });
+    const { consul } = withFlags(file, { ...NONE, autoRoute: '{service}.test' }, {}).discovery;
+    assert.deepEqual(consul, { ...file.discovery.consul, auto_route: '{service}.test' });
+  });
+
+  it('follows the embedded registry where no other server is named', () => {
+    const flags = { ...NONE, registry: '127.0.0.1:8600', autoRoute: '{service}.test' };
+    assert.deepEqual(withFlags(null, flags, {}).discovery.consul?.servers, ['http://127.0.0.1:8600']);
+    const file = documentFrom({ registry: { address: '127.0.0.1:8700' } });
+    const onFile = withFlags(file, { ...NONE, autoRoute: '{service}.test' }, {});
+    assert.deepEqual(onFile.discovery.consul?.servers, ['http://127.0.0.1:8700']);
+  });
+
   it('refuses what the configuration would refuse', () => {
     assert.throws(() => withFlags(null, { ...NONE, workers: 'many' }, {}), UsageError);
     assert.throws(() => withFlags(null, { ...NONE, workers: '0' }, {}), HeadgateError);

@@ -70,6 +70,14 @@ describe('headgate run', () => {
     });
   }
 
+  it('says once why the access log can not be opened', async () => {
+    const log = { access: join(directory, 'absent', 'access.log') };
+    const { code, stderr } = await runHeadgate(['run', '-c', file(JSON.stringify({ ...LOCAL, log }))]);
+    assert.equal(code, 1);
+    assert.equal(stderr.split('ENOENT').length, 2, stderr);
+    assert.doesNotMatch(stderr, STACK);
+  });
+
   it('refuses a second instance on the same port, although both could share it', async () => {
     const first = await HeadgateProcess.start(LOCAL);
     const second = { ...LOCAL, workers: 2, listen: [`127.0.0.1:${first.httpPort}`] };

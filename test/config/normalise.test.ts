@@ -35,7 +35,7 @@ test('the defaults of a Consul block', () => {
     weight: 1,
     skip_services: [],
     concurrency: 16,
-    max_watches: 190,
+    max_watches: 170,
     timeout: { connect: 2, read: 5, wait: 60 },
   });
   assert.deepEqual(documentFrom({ registry: {} }).registry, { address: '127.0.0.1:8500' });

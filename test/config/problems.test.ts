@@ -27,13 +27,21 @@ const CASES: readonly (readonly [string, string, ...string[]])[] = [
     `routes: [{id: 1, uri: /, ${UP}, enableWebsocket: true}]`,
     'c.yaml:1:58: routes[0].enableWebsocket: unknown key (did you mean "enable_websocket"?)',
   ],
-  ['unknown key near nothing', 'admin: {colour: red}', 'c.yaml:1:9: admin.colour: unknown key (known here: address)'],
+  [
+    'unknown key near nothing',
+    'admin: {colour: red}',
+    'c.yaml:1:9: admin.colour: unknown key (known here: address, key)',
+  ],
   [
     'unknown key that every object has',
     'admin: {toString: x}',
-    'c.yaml:1:9: admin.toString: unknown key (known here: address)',
+    'c.yaml:1:9: admin.toString: unknown key (known here: address, key)',
   ],
-  ['unknown key that needs quotes', 'admin: {"a b": 1}', 'c.yaml:1:9: admin["a b"]: unknown key (known here: address)'],
+  [
+    'unknown key that needs quotes',
+    'admin: {"a b": 1}',
+    'c.yaml:1:9: admin["a b"]: unknown key (known here: address, key)',
+  ],
   [
     'keys that are only misspelt, not missing',
     'routes:\n  - id: 1\n    uir: /a\n    upstreem: {nodes: {}}',

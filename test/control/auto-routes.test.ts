@@ -235,3 +235,23 @@ test('whatever happens, a route has one holder, an upstream with nodes, and uniq
     { numRuns: 300 },
   );
 });
+
+test('tags of nodes that are still the same are not read again', () => {
+  let reads = 0;
+  const counted: Node = {
+    ...instance(1),
+    get tags() {
+      reads += 1;
+      return ['headgate.path=/a', 'headgate.bogus=1'];
+    },
+  };
+  const same = set('web', [counted]);
+  const first = derive([same]);
+  const before = reads;
+  const second = derive([same, set('other', [instance(2, 'headgate.path=/b')])], first);
+  assert.equal(reads, before);
+  assert.deepEqual(table(second), { 'web:/a': '1', 'other:/b': '2' });
+  assert.deepEqual(second.warnings, first.warnings);
+  const [again] = derive([{ ...same, query: { ...same.query, service: 'renamed' } }]).routes;
+  assert.equal(again?.id, 'auto:consul:renamed:/a');
+});

@@ -232,6 +232,19 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
     assert.match((await sink.nextFailure()).message, /service:read and node:read/);
   });
 
+  it('takes an empty answer for a failure where ACLs deny and there is no token, until something was shown', async () => {
+    const index = { 'x-consul-index': '5', 'x-consul-default-acl-policy': 'deny' };
+    watch({ timeout: 60_000 });
+    (await question()).raw(200, '[]', index);
+    assert.match((await sink.nextFailure()).message, /set discovery\.consul\.token/);
+    const next = question();
+    await clock.run(15_000);
+    (await next).raw(200, JSON.stringify(ONE), index);
+    assert.equal((await sink.nextSet()).length, 1);
+    (await question()).raw(200, '[]', { ...index, 'x-consul-index': '6' });
+    assert.equal((await sink.nextSet()).length, 0);
+  });
+
   it('logs an instance that it leaves out, once', async () => {
     watch();
     const odd = [...ONE, consulEntry({ id: 'odd', port: 0 })];

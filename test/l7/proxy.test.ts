@@ -3,9 +3,11 @@ import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { Outcome } from '../../src/balancers/types.ts';
 import { HeadgateError } from '../../src/core/errors.ts';
+import { seededRandom } from '../../src/core/random.ts';
 import { ListenerField, NodeField, RouteField } from '../../src/telemetry/counters.ts';
+import { NO_ROUTE } from '../../src/upstream/plan.ts';
 import { plainBackend } from '../support/http-backend.ts';
-import { startProxy, TestPlane, until } from '../support/plane.ts';
+import { startProxy, TestPlane, turns, until } from '../support/plane.ts';
 import { deadPort } from '../support/tcp-backend.ts';
 
 describe('HTTP proxy', () => {
@@ -98,6 +100,7 @@ describe('HTTP proxy', () => {
     assert.equal(head.status, 404);
     assert.equal(client.received.length, 0);
     assert.equal(plane.statusCount(503), 1);
+    assert.equal(plane.statusCount(404, NO_ROUTE), 2, 'requests that no route took are counted too');
   });
 
   it('refuses a malformed head, counts it, and closes so that the answer can be read', async (t) => {
@@ -222,5 +225,54 @@ describe('HTTP proxy', () => {
     assert.equal((await (await connect()).get('/')).status, 200);
     assert.equal(plane.errors.length, 1);
     plane.expectedErrors = plane.errors;
+  });
+
+  it('survives mutilated messages from both sides, and leaks nothing', async (t) => {
+    const random = seededRandom(7);
+    const requests = [
+      'GET /a HTTP/1.1\r\nHost: t\r\n\r\n',
+      'POST /b HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nhello',
+      'POST /c HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
+      'GET /d HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    ];
+    const responses = [
+      'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
+      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n',
+      'HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nframes',
+      'HTTP/1.0 200 OK\r\n\r\nuntil the end',
+    ];
+    const mutilated = (texts: readonly string[]): Buffer => {
+      const bytes = Buffer.from(texts.map((text) => (random.next() < 0.5 ? text : '')).join('') || texts[0]!, 'latin1');
+      for (let edits = random.below(3); edits > 0; edits--) bytes[random.below(bytes.length)] = random.below(256);
+      return bytes.subarray(0, random.next() < 0.3 ? random.below(bytes.length) : bytes.length);
+    };
+    const { connect, plane, backend } = await startProxy(
+      t,
+      [
+        (request) => {
+          request.write(mutilated(responses));
+          const end = random.below(3);
+          if (end === 0) request.socket.end();
+          else if (end === 1) request.socket.resetAndDestroy();
+        },
+      ],
+      { route: { websocket: true } },
+    );
+    for (let round = 0; round < 300; round++) {
+      const client = await connect();
+      for (let writes = 1 + random.below(3); writes > 0; writes--) client.write(mutilated(requests));
+      await turns(random.below(3));
+      const end = random.below(3);
+      if (end === 0) client.socket.end();
+      else if (end === 1) client.socket.resetAndDestroy();
+      else client.close();
+      client.socket.resume();
+      if (round % 10 === 0) for (const socket of backend.sockets) socket.destroy();
+    }
+    assert.deepEqual(plane.errors, []);
+    backend.handler = plainBackend;
+    const after = await connect();
+    await after.get('/heal', 'Connection: close\r\n');
   });
 });

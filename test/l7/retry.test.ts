@@ -146,6 +146,20 @@ describe('retries on real connections', () => {
     assert.ok(asked <= 6);
   });
 
+  it('never sends a POST again that breaks in the middle of its body', async (t) => {
+    const { client, backends, plane } = await startProxy(t, [() => {}, () => {}]);
+    const asked = (): number => backends[0]!.requests.length + backends[1]!.requests.length;
+    client.write('POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nhello');
+    await until(() => asked() === 1);
+    for (const backend of backends) for (const socket of backend.sockets) socket.resetAndDestroy();
+    assert.equal((await client.response()).status, 502);
+    assert.equal(asked(), 1);
+    const failures = backends.map(({ address }) =>
+      plane.nodeCount(address, NodeField.outcome + Outcome.connectFailure),
+    );
+    assert.deepEqual(failures, [0, 0], 'a connection that stood is not a failed connection');
+  });
+
   it('never repeats a request when the answer has begun', async (t) => {
     const { client, backends } = await startProxy(t, [
       (request) => void request.write('HTTP/1.1 200 OK\r\n').socket.end(),

@@ -80,3 +80,35 @@ serverSuite('node lists in a real Consul', consulBinary(), CONSUL_COMMAND, (bina
     await follower.count(web, 1);
   });
 });
+
+serverSuite('node lists in a real Consul with ACLs', consulBinary(), CONSUL_COMMAND, (binary) => {
+  const token = '11111111-2222-3333-4444-555555555555';
+  const acl = { enabled: true, default_policy: 'deny', tokens: { initial_management: token, agent: token } };
+  let consul: ConsulServer;
+
+  before(async () => {
+    consul = await startConsul(binary, { config: { acl }, token });
+    await consul.put('/v1/kv/upstreams/web', ['10.0.0.1:80']);
+  });
+  after(() => consul?.stop());
+
+  for (const [who, given, reason] of [
+    ['the token', token, null],
+    ['no token', null, /left the keys out|answered 403/],
+    ['a token that is not known', 'ffffffff-2222-3333-4444-555555555555', /answered 403: .*ACL/],
+  ] as const) {
+    it(`${reason === null ? 'shows the nodes to' : 'says what is missing with'} ${who}`, async () => {
+      const options = { ...DEFAULT_CONSUL_KV, servers: [consul.address], token: given };
+      const tools = { clock: systemClock, random: systemRandom };
+      const follower = new Follower(new ConsulKvDiscovery(options, tools, new RecordingLog()));
+      try {
+        const web = follower.query('web');
+        follower.sets.want([web]);
+        if (reason === null) await follower.count(web, 1);
+        else assert.match((await follower.until(web, ({ state }) => state === 'failed')).reason ?? '', reason);
+      } finally {
+        await follower.close();
+      }
+    });
+  }
+});

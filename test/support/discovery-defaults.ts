@@ -23,7 +23,7 @@ export const DEFAULT_CONSUL: Omit<ConsulOptions, 'servers'> = {
   connectTimeout: 2_000,
   timeout: 5_000,
   concurrency: 8,
-  maxWatches: 190,
+  maxWatches: 170,
 };
 
 export const DEFAULT_KUBERNETES: KubernetesOptions = {

@@ -98,7 +98,7 @@ export class TestPlane {
 
   setRoutes(routes: readonly Partial<PlannedRoute>[]): void {
     this.#version += 1;
-    const planned = routes.map((route, slot) => plannedRoute({ slot, ...route }));
+    const planned = routes.map((route, index) => plannedRoute({ slot: index + 1, ...route }));
     this.snapshots.apply({
       version: this.#version,
       upstreams: [],
@@ -123,12 +123,13 @@ export class TestPlane {
     return new CounterSums(this.counters.nodes).sum(this.slotOf(address), field);
   }
 
-  routeCount(field: number): number {
-    return new CounterSums(this.counters.routes).sum(0, field);
+  /** Of the first route; `row` names another, or `NO_ROUTE`. */
+  routeCount(field: number, row = 1): number {
+    return new CounterSums(this.counters.routes).sum(row, field);
   }
 
-  statusCount(status: number): number {
-    return this.routeCount(statusField(status));
+  statusCount(status: number, row = 1): number {
+    return this.routeCount(statusField(status), row);
   }
 
   listenerCount(field: number): number {
@@ -192,7 +193,7 @@ function httpSettings(settings: Partial<HttpSettings> = {}): HttpSettings {
 function plannedRoute(route: Partial<PlannedRoute> = {}): PlannedRoute {
   return {
     id: 'r1',
-    slot: 0,
+    slot: 1,
     uris: ['/*'],
     hosts: [],
     methods: [],

@@ -20,7 +20,8 @@ export const consulSchema = strict(
       Type.Array(text('Base URL of an agent or server.'), {
         minItems: 1,
         uniqueItems: true,
-        description: 'Base URLs of Consul agents or servers; the next one is asked when one fails.',
+        description:
+          'Base URLs of Consul agents or servers; the next one is asked when one fails. With the embedded registry, that one unless stated.',
       }),
       ['http://127.0.0.1:8500'],
     ),
@@ -50,7 +51,7 @@ export const consulSchema = strict(
         1,
         100_000,
       ),
-      190,
+      170,
     ),
     timeout: withDefault(timeoutSchema, {}),
     auto_route: Type.Optional(

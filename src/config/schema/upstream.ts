@@ -46,7 +46,11 @@ const upstreamFields = {
   ),
   scheme: withDefault(Type.Enum(['http'], { description: 'Protocol that the nodes speak.' }), 'http'),
   retries: Type.Optional(
-    count('Further nodes to try after a failure. Without it one, and only where nothing was sent.', 0, 100),
+    count(
+      'Further nodes to try after a failure. Without it all others, at most 8, while no connection was made; one after a connection broke.',
+      0,
+      100,
+    ),
   ),
   retry_timeout: withDefault(secondsOrZero('Time after which no further try begins; 0 for no bound.'), 0),
   timeout: withDefault(timeoutSchema, {}),

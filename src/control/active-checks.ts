@@ -1,0 +1,27 @@
+import { HealthMonitor } from '../health/monitor.ts';
+import { Health } from '../upstream/node-table.ts';
+import type { Tools } from './discoveries.ts';
+import type { NodeSlots } from './node-slots.ts';
+import type { Publisher } from './publisher.ts';
+import type { Statistics } from './statistics.ts';
+
+/** Active checks write what they find into the node table, and every worker sees it at its next pick. */
+export function createMonitor(
+  { clock, random, log }: Tools,
+  statistics: Statistics,
+  nodeSlots: NodeSlots,
+  publisher: Publisher,
+): HealthMonitor {
+  return new HealthMonitor({
+    clock,
+    random,
+    log,
+    onChange: (key, health) => {
+      const slot = nodeSlots.get(key);
+      const upstream = publisher.upstreams.get(key.slice(0, key.lastIndexOf('|')));
+      if (slot === undefined || !upstream) return;
+      statistics.table.setHealth(slot, Health[health]);
+      statistics.table.bump(upstream.slot);
+    },
+  });
+}
