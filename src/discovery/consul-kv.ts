@@ -131,9 +131,11 @@ class ConsulKvServices implements WrittenServices {
   }
 
   /** Null, in place of a list, says that there are no such keys. */
-  #read({ body, filtered }: ConsulBody): KeyedServices {
+  #read({ body, filtered, anonymous }: ConsulBody): KeyedServices {
     const services = new KeyedServices(this.#options.defaultWeight);
-    if (body === null && filtered) throw answerError('left the keys out: the ACL token needs key:read on the prefix');
+    if (body === null && (filtered || anonymous)) {
+      throw answerError('left the keys out: discovery.consul_kv.token needs key:read on the prefix');
+    }
     if (body === null) return services;
     if (!Array.isArray(body)) throw answerError('answered with something else than a list of keys');
     for (const item of body) {

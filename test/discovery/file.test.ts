@@ -7,7 +7,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import { FileDiscovery } from '../../src/discovery/file.ts';
 import type { Node } from '../../src/discovery/types.ts';
-import { Follower } from '../support/follower.ts';
+import { Follower } from '../support/discovery-follower.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 import { RecordingSink } from '../support/sink.ts';
 

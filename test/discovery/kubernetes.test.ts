@@ -94,7 +94,7 @@ describe('the Kubernetes adapter', { timeout: 30_000 }, () => {
     create();
     watch();
     const first = await server.list([slice([A], 5, { name: 'one' })], 10, 'page 2');
-    assert.equal(first.parameters.get('limit'), '500');
+    assert.equal(first.parameters.get('limit'), '200');
     const second = await server.list([slice([B], 6, { name: 'two' })], 10);
     assert.equal(second.parameters.get('continue'), 'page 2');
     assert.deepEqual(await addresses(), ['10.0.0.1', '10.0.0.2']);

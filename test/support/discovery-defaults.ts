@@ -1,5 +1,7 @@
+import type { ConsulKvOptions } from '../../src/discovery/consul-kv.ts';
 import type { ConsulOptions } from '../../src/discovery/consul-options.ts';
 import type { DnsOptions } from '../../src/discovery/dns-options.ts';
+import type { EtcdOptions } from '../../src/discovery/etcd-client.ts';
 import type { EurekaOptions } from '../../src/discovery/eureka-options.ts';
 import type { GuardOptions } from '../../src/discovery/guard.ts';
 import type { KubernetesOptions } from '../../src/discovery/kubernetes-options.ts';
@@ -83,4 +85,24 @@ export const DEFAULT_KUBERNETES: KubernetesOptions = {
   timeout: 10_000,
   watchTimeout: 60_000,
   concurrency: 8,
+};
+
+export const DEFAULT_ETCD: Omit<EtcdOptions, 'servers'> = {
+  user: null,
+  tls: { ca: null, clientCertificate: null, serverName: null, verify: true },
+  prefix: '/headgate/upstreams/',
+  defaultWeight: 1,
+  connectTimeout: 2_000,
+  timeout: 5_000,
+  watchTimeout: 60_000,
+};
+
+export const DEFAULT_CONSUL_KV: Omit<ConsulKvOptions, 'servers'> = {
+  token: null,
+  datacenter: null,
+  prefix: 'upstreams/',
+  defaultWeight: 1,
+  wait: 60_000,
+  connectTimeout: 2_000,
+  timeout: 5_000,
 };

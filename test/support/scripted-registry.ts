@@ -36,6 +36,13 @@ export class ScriptedRequest {
     return text(this.#request);
   }
 
+  /** What was sent, as JSON. */
+  async body(): Promise<Record<string, unknown>> {
+    let text = '';
+    for await (const chunk of this.#request) text += chunk;
+    return JSON.parse(text) as Record<string, unknown>;
+  }
+
   /** A good answer in Consul's way. */
   json(body: unknown, index: number | string): void {
     this.raw(200, JSON.stringify(body), { 'content-type': 'application/json', 'x-consul-index': String(index) });
