@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { after, afterEach, before, beforeEach, it, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Follower } from '../support/follower.ts';
+import type { Follower } from '../support/discovery-follower.ts';
 import { freePorts } from '../support/free-port.ts';
 import { NACOS_COMMAND, NacosServer, nacosHome } from '../support/nacos.ts';
 import { followNacos as follow, nacosQuery as query } from '../support/nacos-follower.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, it } from 'node:test';
-import type { Follower } from '../support/follower.ts';
+import type { Follower } from '../support/discovery-follower.ts';
 import { NACOS_COMMAND, NacosServer, nacosHome } from '../support/nacos.ts';
 import { followNacos as follow, nacosQuery as query } from '../support/nacos-follower.ts';
 import { serverSuite } from '../support/server-suite.ts';
