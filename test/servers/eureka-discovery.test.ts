@@ -6,8 +6,8 @@ import { EurekaDiscovery } from '../../src/discovery/eureka.ts';
 import type { EurekaOptions } from '../../src/discovery/eureka-options.ts';
 import type { ServiceQuery } from '../../src/discovery/types.ts';
 import { DEFAULT_EUREKA } from '../support/discovery-defaults.ts';
-import { EUREKA_COMMAND, EurekaServer, eurekaJar, RESPONSE_CACHE_MS } from '../support/eureka.ts';
 import { Follower } from '../support/discovery-follower.ts';
+import { EUREKA_COMMAND, EurekaServer, eurekaJar, RESPONSE_CACHE_MS } from '../support/eureka.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 import { serverSuite } from '../support/server-suite.ts';
 

@@ -4,7 +4,7 @@ import { NacosDiscovery } from '../../src/discovery/nacos.ts';
 import type { NacosOptions } from '../../src/discovery/nacos-options.ts';
 import type { ServiceQuery } from '../../src/discovery/types.ts';
 import { DEFAULT_NACOS } from './discovery-defaults.ts';
-import { Follower } from './follower.ts';
+import { Follower } from './discovery-follower.ts';
 import { RecordingLog } from './recording-log.ts';
 
 /** A service of Nacos, as an upstream asks for it. */
