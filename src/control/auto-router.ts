@@ -78,10 +78,6 @@ export class AutoRouter {
     );
   }
 
-  get conflicts(): readonly RouteConflict[] {
-    return this.#derived.conflicts;
-  }
-
   #catalogChanged({ source }: Catalog): void {
     this.#requery(`${source}: the catalogue`);
   }

@@ -135,11 +135,7 @@ export class Gateway implements Closable {
     const { document, clock, random, log } = this.#options;
     const { listeners, workers } = await this.#planWorkers();
     const statistics = new Statistics(workers, clock.now());
-    const registryUrl = await startRegistry(document, this.#options.stateDirectory, this.#scope, {
-      clock,
-      random,
-      log,
-    });
+    const registryUrl = await startRegistry(document, this.#options.stateDirectory, this.#scope, this.#options);
     const { nodeSets, catalogs, discoveries } = await this.#discover(registryUrl);
     const nodeSlots = new NodeSlots(statistics.table, statistics.nodes);
     const publisher = new Publisher({
@@ -207,10 +203,10 @@ export class Gateway implements Closable {
   }
 
   async #discover(registryUrl: string | null) {
-    const { document, stateDirectory, clock, random, log } = this.#options;
+    const { document, stateDirectory, clock, log } = this.#options;
     const cache = this.#scope.own(new LastGoodCache(stateDirectory, clock, log));
     await cache.load();
-    const discoveries = createDiscoveries(document.discovery, registryUrl, this.#scope, { clock, random, log });
+    const discoveries = createDiscoveries(document.discovery, registryUrl, this.#scope, this.#options);
     const parts = { discoveries, guard: guardOptions(document.discovery), cache, clock, log };
     const nodeSets = this.#scope.own(new NodeSets(parts));
     const catalogs = this.#scope.own(new Catalogs(parts));

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { type Address, formatAddress, parseAddress } from '../core/address.ts';
-import { HeadgateError, reasonOf } from '../core/errors.ts';
+import { HeadgateError } from '../core/errors.ts';
+import { listenError } from '../core/listen-error.ts';
 import type { ListenerPlan } from '../l4/listener.ts';
 
 export interface ListenerPlans {
@@ -29,20 +30,6 @@ function tryBind(address: Address, reusePort: boolean): Promise<{ port: number; 
   });
 }
 
-/** Why an address can't be listened on, and what to do about it. */
-function bindError(name: string, key: string, error: unknown): HeadgateError {
-  const code = (error as NodeJS.ErrnoException).code ?? 'LISTEN_FAILED';
-  const remedy =
-    code === 'EADDRINUSE'
-      ? `another program listens there already: stop it, or choose another port under \`${key}\``
-      : code === 'EACCES'
-        ? `ports below 1024 need the capability CAP_NET_BIND_SERVICE: grant it, or choose another port under \`${key}\``
-        : code === 'EADDRNOTAVAIL'
-          ? `this machine has no such address: name one of its own under \`${key}\``
-          : reasonOf(error);
-  return new HeadgateError(`can't listen on ${name}: ${remedy}`, { code, source: 'self', cause: error });
-}
-
 /**
  * Makes sure, before any worker starts, that every address can be listened on, and fixes the ports. The check binds without
  * SO_REUSEPORT: two instances on one port would otherwise share the traffic in silence.
@@ -64,7 +51,7 @@ export async function planListeners(
         source: 'self',
       });
     const { port, result } = await tryBind(wanted, false);
-    if (typeof result === 'object') throw bindError(name, key, result.error);
+    if (typeof result === 'object') throw listenError(name, key, result.error as NodeJS.ErrnoException);
     const address = { host: wanted.host, port };
     addresses.push(address);
     if (workers > 1 && (await tryBind(address, true)).result === 'unsupported') reusePort = false;

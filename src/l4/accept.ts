@@ -1,19 +1,12 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Address } from '../core/address.ts';
-import { HeadgateError, reasonOf } from '../core/errors.ts';
+import { listenError } from '../core/listen-error.ts';
 import type { CounterBlock } from '../telemetry/counter-table.ts';
 import { ListenerField } from '../telemetry/counters.ts';
 import type { ListenerPlan } from './listener.ts';
 
 /** Connections that may wait to be accepted; the system's own bound (net.core.somaxconn) holds besides. */
 const BACKLOG = 4096;
-
-const REMEDIES: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program listens there: stop it, or configure another port',
-  EACCES: 'the system does not permit it: ports below 1024 need CAP_NET_BIND_SERVICE, or configure another port',
-  EADDRNOTAVAIL: 'no network interface of this machine has that address',
-  ENOTFOUND: 'the host name has no address: configure an IP address',
-};
 
 export interface AcceptOptions {
   readonly counters: CounterBlock;
@@ -56,7 +49,7 @@ export class AcceptingSocket {
     server.on('connection', (socket) => this.#accept(socket));
     server.on('drop', () => this.#options.counters.add(this.#plan.slot, ListenerField.refused, 1));
     return new Promise((resolve, reject) => {
-      server.once('error', (error) => reject(bindError(this.#plan.name, error)));
+      server.once('error', (error) => reject(listenError(this.#plan.name, 'stream_listen', error)));
       server.listen({ host, port, backlog: BACKLOG, reusePort: this.#plan.reusePort }, () => {
         server.removeAllListeners('error');
         server.on('error', (error) => this.#options.onError(error));
@@ -78,13 +71,4 @@ export class AcceptingSocket {
     socket.on('close', this.#onClose);
     this.#options.onConnection(socket);
   }
-}
-
-function bindError(name: string, error: NodeJS.ErrnoException): HeadgateError {
-  const remedy = REMEDIES[error.code ?? ''] ?? reasonOf(error);
-  return new HeadgateError(`can't listen on ${name}: ${remedy}`, {
-    code: 'LISTEN_FAILED',
-    source: 'self',
-    cause: error,
-  });
 }

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Address, formatAddress } from '../core/address.ts';
-import { HeadgateError, reasonOf } from '../core/errors.ts';
+import { reasonOf } from '../core/errors.ts';
+import { listenError } from '../core/listen-error.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { DataPlane, Listener, ListenerPlan } from '../l4/listener.ts';
 import { ReadBufferPool } from '../l4/read-buffer.ts';
@@ -82,7 +83,7 @@ export class HttpListener implements Listener, ConnectionOwner {
     const { address, reusePort } = this.plan;
     const server = this.#server;
     return new Promise((resolve, reject) => {
-      const fail = (error: NodeJS.ErrnoException): void => reject(this.#cannotListen(error));
+      const fail = (error: NodeJS.ErrnoException): void => reject(listenError(formatAddress(address), 'listen', error));
       server.once('error', fail);
       server.listen({ host: address.host, port: address.port, reusePort, exclusive: true, backlog: BACKLOG }, () => {
         server.off('error', fail);
@@ -138,23 +139,6 @@ export class HttpListener implements Listener, ConnectionOwner {
   /** Accepting goes on: the error of one accept, such as too many open files, says nothing about the next. */
   #acceptFailed(error: Error): void {
     this.plane.log.warn('http.accept-failed', `${this.name}: a connection could not be accepted: ${reasonOf(error)}`);
-  }
-
-  #cannotListen(error: NodeJS.ErrnoException): HeadgateError {
-    const address = formatAddress(this.plan.address);
-    const remedy =
-      error.code === 'EADDRINUSE'
-        ? 'the port is in use: choose another in `listen`, or stop the program that has it'
-        : error.code === 'EACCES'
-          ? 'not permitted: choose a port above 1023 in `listen`, or grant CAP_NET_BIND_SERVICE'
-          : error.code === 'EADDRNOTAVAIL'
-            ? 'this machine does not have the address: choose another in `listen`'
-            : reasonOf(error);
-    return new HeadgateError(`cannot listen on ${address}: ${remedy}`, {
-      code: 'LISTEN_FAILED',
-      source: 'self',
-      cause: error,
-    });
   }
 }
 
