@@ -9,7 +9,7 @@ import type { NodeHistory } from './node-history.ts';
 import { nodeKey } from './node-slots.ts';
 import type { CompiledUpstream, Publisher } from './publisher.ts';
 
-const NOTHING: Definitions = { upstreams: new Map(), routes: [], streamRoutes: [] };
+const NOTHING: Definitions = { upstreams: new Map(), routes: [], streamRoutes: [], certificates: [] };
 
 /**
  * Joins what the resources define with the nodes that discovery knows, and hands the result to the publisher.
@@ -83,8 +83,9 @@ export class Assembly {
     this.#dirty.clear();
     const routes = this.#routesDirty ? [...this.#file.routes, ...this.#auto.routes] : null;
     const streamRoutes = this.#routesDirty ? [...this.#file.streamRoutes, ...this.#auto.streamRoutes] : null;
+    const certificates = this.#routesDirty ? this.#file.certificates : null;
     this.#routesDirty = false;
-    this.#publisher.update(compiled, routes, streamRoutes);
+    this.#publisher.update(compiled, routes, streamRoutes, certificates);
     this.#monitor.track(this.#targets());
   }
 

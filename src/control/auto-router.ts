@@ -147,6 +147,7 @@ export class AutoRouter {
       upstreams: new Map(upstreams.map((upstream) => [upstream.id, this.#defineUpstream(upstream)])),
       routes: routes.flatMap(defineRoute),
       streamRoutes: routes.flatMap(defineStreamRoute),
+      certificates: [],
     };
   }
 
@@ -199,5 +200,16 @@ function defineRoute({ id, claim, upstream }: AutoRoute): CompiledRoute[] {
 
 function defineStreamRoute({ id, claim, upstream }: AutoRoute): CompiledStreamRoute[] {
   if (claim.kind !== 'tcp') return [];
-  return [{ id, serverAddr: null, serverPort: claim.port, remoteAddrs: [], upstreamId: upstream }];
+  return [
+    {
+      id,
+      serverAddr: null,
+      serverPort: claim.port,
+      remoteAddrs: [],
+      snis: claim.sni === null ? [] : [claim.sni],
+      upstreamId: upstream,
+      idleTimeout: null,
+      maxLifetime: null,
+    },
+  ];
 }

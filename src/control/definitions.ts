@@ -10,7 +10,9 @@ import type {
 } from '../config/types.ts';
 import type { Node, ServiceQuery } from '../discovery/types.ts';
 import type { ActiveCheckPlan } from '../health/types.ts';
-import type { Timeouts } from '../upstream/plan.ts';
+import type { PlannedCertificate, PlannedStreaming, Timeouts } from '../upstream/plan.ts';
+import { defineCertificates, defineTls } from './certificates.ts';
+import { PEM_TEXT, type PemSource } from './pem-files.ts';
 import type { CompiledRoute, CompiledStreamRoute, CompiledUpstream } from './publisher.ts';
 
 /** Where an upstream's nodes come from. */
@@ -35,16 +37,20 @@ export interface Definitions {
   readonly upstreams: ReadonlyMap<string, UpstreamDefinition>;
   readonly routes: readonly CompiledRoute[];
   readonly streamRoutes: readonly CompiledStreamRoute[];
+  readonly certificates: readonly PlannedCertificate[];
 }
 
 const SECOND = 1000;
 
-/** The resources of a validated configuration. Pure. */
-export function defineResources(document: Document): Definitions {
+/**
+ * The resources of a validated configuration. Pure but for the files that `pem` reads; throws a HeadgateError when a certificate
+ * in one is no good.
+ */
+export function defineResources(document: Document, pem: PemSource = PEM_TEXT): Definitions {
   const upstreams = new Map<string, UpstreamDefinition>();
   const services = new Map(document.services.map((service) => [service.id, service]));
   const define = (id: string, upstream: InlineUpstream | undefined) => {
-    if (upstream) upstreams.set(id, defineUpstream(id, upstream, document.discovery));
+    if (upstream) upstreams.set(id, defineUpstream(id, upstream, document.discovery, pem));
   };
   for (const upstream of document.upstreams) define(upstream.id, upstream);
   for (const service of document.services) define(`service:${service.id}`, service.upstream);
@@ -55,6 +61,7 @@ export function defineResources(document: Document): Definitions {
     upstreams,
     routes: routes.map((route) => defineRoute(route, services, upstreams)),
     streamRoutes: document.stream_routes.map((route) => defineStreamRoute(route, services)),
+    certificates: defineCertificates(document, pem),
   };
 }
 
@@ -99,12 +106,21 @@ function defineStreamRoute(route: StreamRoute, services: ReadonlyMap<string, Ser
     serverAddr: route.server_addr ?? null,
     serverPort: route.server_port ?? null,
     remoteAddrs: route.remote_addrs,
+    snis: route.snis,
     upstreamId: targetOf(`stream_route:${route.id}`, route, services),
+    idleTimeout: route.idle_timeout === undefined ? null : route.idle_timeout * SECOND,
+    maxLifetime: route.max_lifetime === undefined ? null : route.max_lifetime * SECOND,
   };
 }
 
-function defineUpstream(id: string, upstream: InlineUpstream, discovery: DiscoverySettings): UpstreamDefinition {
+function defineUpstream(
+  id: string,
+  upstream: InlineUpstream,
+  discovery: DiscoverySettings,
+  pem: PemSource,
+): UpstreamDefinition {
   const pool = upstream.keepalive_pool;
+  const stream = streamingOf(id, upstream, pem);
   return {
     id,
     settings: {
@@ -115,11 +131,30 @@ function defineUpstream(id: string, upstream: InlineUpstream, discovery: Discove
       passHost: upstream.pass_host,
       upstreamHost: upstream.upstream_host ?? null,
       keepalive: { size: pool.size, idleTimeout: pool.idle_timeout * SECOND, requests: pool.requests },
+      ...(stream ? { stream } : {}),
     },
     source: sourceOf(upstream, discovery),
     checks: upstream.checks?.active ? checkPlan(upstream.checks.active) : null,
     checkPort: upstream.checks?.active?.port ?? null,
   };
+}
+
+/** Null when nothing is said that matters to streams. */
+function streamingOf(id: string, upstream: InlineUpstream, pem: PemSource): PlannedStreaming | null {
+  const { proxy_protocol, max_connections_per_node, on_node_gone } = upstream;
+  const stream: PlannedStreaming = {
+    proxyProtocol: proxy_protocol ?? 0,
+    tls: defineTls(id, upstream, pem),
+    maxConnectionsPerNode: max_connections_per_node ?? 0,
+    closeAfter: closeAfterOf(on_node_gone),
+  };
+  const isPlain = stream.proxyProtocol === 0 && stream.tls === null && stream.maxConnectionsPerNode === 0;
+  return isPlain && stream.closeAfter === null ? null : stream;
+}
+
+function closeAfterOf(onNodeGone: InlineUpstream['on_node_gone']): number | null {
+  if (typeof onNodeGone === 'object') return onNodeGone.close_after * SECOND;
+  return onNodeGone === 'close' ? 0 : null;
 }
 
 function sourceOf(upstream: InlineUpstream, discovery: DiscoverySettings): NodeSource {

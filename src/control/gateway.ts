@@ -4,11 +4,12 @@ import { AdminServer } from '../admin/server.ts';
 import type { AdminViews } from '../admin/views.ts';
 import type { Document } from '../config/types.ts';
 import { type Address, parseAddress } from '../core/address.ts';
-import { HeadgateError } from '../core/errors.ts';
+import { HeadgateError, reasonOf } from '../core/errors.ts';
 import { type Closable, Scope } from '../core/scope.ts';
 import { Catalogs } from '../discovery/catalogs.ts';
 import { LastGoodCache } from '../discovery/last-good-cache.ts';
 import { NodeSets } from '../discovery/node-sets.ts';
+import { allocateSourceCounts, clearSourceCounts } from '../l4/source-counts.ts';
 import { Exposition } from '../telemetry/exposition.ts';
 import type { DataPathSettings, WorkerSeed } from '../worker/protocol.ts';
 import { createMonitor } from './active-checks.ts';
@@ -16,14 +17,16 @@ import { GatewayAdminViews } from './admin-views.ts';
 import { Assembly } from './assembly.ts';
 import { AutoRouter } from './auto-router.ts';
 import { connectionCap } from './connection-cap.ts';
-import { defineResources } from './definitions.ts';
+import { type Definitions, defineResources } from './definitions.ts';
 import { createDiscoveries, guardOptions, startRegistry, type Tools } from './discoveries.ts';
 import { startDns } from './dns-out.ts';
 import { GatewayMetrics } from './gateway-metrics.ts';
 import { HistoryFile } from './history-file.ts';
+import { httpListenerOptions, tcpListenerOptions } from './listener-options.ts';
 import { type ListenerPlans, planListeners } from './listeners.ts';
 import type { NodeHistory } from './node-history.ts';
 import { NodeSlots } from './node-slots.ts';
+import { PemFiles } from './pem-files.ts';
 import { Publisher } from './publisher.ts';
 import { Readiness } from './readiness.ts';
 import { createRegistrars } from './registrars.ts';
@@ -59,6 +62,9 @@ export class Gateway implements Closable {
   readonly #options: GatewayOptions;
   readonly #scope = new Scope();
   #addresses: GatewayAddresses | null = null;
+  readonly #pem: PemFiles;
+  /** The configuration in force. */
+  #document: Document;
   #assembly: Assembly | null = null;
   #pool: WorkerPool | null = null;
   #readiness: Readiness | null = null;
@@ -68,6 +74,8 @@ export class Gateway implements Closable {
   private constructor(options: GatewayOptions) {
     this.#options = options;
     this.reloads = new ReloadRecord(options.clock);
+    this.#document = options.document;
+    this.#pem = this.#scope.own(new PemFiles(options.clock, () => this.#certificateChanged()));
   }
 
   /** Starts a gateway. Rejects with a HeadgateError that names the place and the remedy; nothing is left running then. */
@@ -97,14 +105,36 @@ export class Gateway implements Closable {
     return this.#pool?.cut ?? 0;
   }
 
-  /** Applies another configuration as a diff. What can't change while running is reported and stays. */
+  /**
+   * Applies another configuration as a diff. What can't change while running is reported and stays. Throws a HeadgateError, and
+   * changes nothing, when a certificate in it is no good.
+   */
   reload(document: Document): void {
     const { document: running, log } = this.#options;
+    const definitions = this.#define(document);
+    this.#document = document;
     for (const key of staticChanges(running, document)) {
       log.warn('config.restart-needed', `a change of "${key}" takes effect at the next start`, { key });
     }
-    this.#assembly?.setFile(defineResources({ ...document, discovery: running.discovery }));
+    this.#assembly?.setFile(definitions);
     this.#assembly?.flush();
+  }
+
+  /** What was read at the start only stays as it was then. */
+  #define(document: Document): Definitions {
+    const { discovery, stream_listen } = this.#options.document;
+    return defineResources({ ...document, discovery, stream_listen }, this.#pem);
+  }
+
+  #certificateChanged(): void {
+    const { log } = this.#options;
+    try {
+      this.#assembly?.setFile(this.#define(this.#document));
+      this.#assembly?.flush();
+      log.info('certificate.reloaded', 'certificates were read again');
+    } catch (error) {
+      log.error('certificate.refused', `the certificates in use stay: ${reasonOf(error)}`);
+    }
   }
 
   /** Tells load balancers in front to look elsewhere; traffic is served as before. */
@@ -150,7 +180,7 @@ export class Gateway implements Closable {
     const assembly = new Assembly(nodeSets, publisher, monitor, history);
     const autoRouter = new AutoRouter({ nodeSets, catalogs, assembly, settings: document.discovery, discoveries, log });
     this.#assembly = assembly;
-    assembly.setFile(defineResources(document));
+    assembly.setFile(this.#define(document));
     autoRouter.start();
     assembly.flush();
 
@@ -223,13 +253,22 @@ export class Gateway implements Closable {
     const { clock, random, log } = this.#options;
     const plans = [...listeners.http, ...listeners.tcp];
     const maxConnections = connectionCap(workers, plans.length);
-    const capped = (some: ListenerPlans['http']) => some.map((plan) => ({ ...plan, maxConnections }));
+    const { document } = this.#options;
+    const http = listeners.http.map((plan, index) => {
+      return { ...plan, maxConnections, options: httpListenerOptions(document.listen[index]!, document) };
+    });
+    const tcp = listeners.tcp.map((plan, index) => {
+      return { ...plan, maxConnections, options: tcpListenerOptions(document.stream_listen[index]!, document) };
+    });
+    const limitsSources = [...http, ...tcp].some(({ options }) => options.sourceLimit > 0);
+    const sources = limitsSources ? allocateSourceCounts(workers, random.below(2 ** 32)) : null;
     const seed = (index: number): WorkerSeed => ({
       index,
       nodes: statistics.nodeMemory,
       counters: statistics.counterMemory,
-      httpListeners: capped(listeners.http),
-      tcpListeners: capped(listeners.tcp),
+      sources,
+      httpListeners: http,
+      tcpListeners: tcp,
       settings: dataPathSettings(this.#options.document),
       plan: publisher.whole(),
     });
@@ -238,6 +277,7 @@ export class Gateway implements Closable {
         nodeSlots.released(worker, version, slots),
       gone: (worker: number) => {
         nodeSlots.workerGone(worker);
+        if (sources) clearSourceCounts(sources, worker);
         statistics.closeConnectionsOf(
           worker,
           plans.map(({ slot }) => slot),
@@ -273,7 +313,11 @@ function dataPathSettings(document: Document): DataPathSettings {
       maxFields: http.max_fields,
       trusted: trusted_addresses,
     },
-    stream: { idleTimeoutMs: stream.idle_timeout * SECOND, finTimeoutMs: stream.fin_timeout * SECOND },
+    stream: {
+      idleTimeoutMs: stream.idle_timeout * SECOND,
+      finTimeoutMs: stream.fin_timeout * SECOND,
+      lifetimeMs: (stream.max_lifetime ?? 0) * SECOND,
+    },
     accessLog: log.access,
   };
 }

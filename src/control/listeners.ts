@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { type Address, formatAddress, parseAddress } from '../core/address.ts';
 import { HeadgateError } from '../core/errors.ts';
 import { listenError } from '../core/listen-error.ts';
-import type { ListenerPlan } from '../l4/listener.ts';
+import { type ListenerPlan, PLAIN_LISTENER } from '../l4/listener.ts';
 
 export interface ListenerPlans {
   readonly http: readonly ListenerPlan[];
@@ -62,6 +62,7 @@ export async function planListeners(
     slot,
     reusePort: reusePort && workers > 1,
     maxConnections: 0,
+    options: PLAIN_LISTENER,
   }));
   return { http: plans.slice(0, http.length), tcp: plans.slice(http.length), reusePort };
 }

@@ -7,6 +7,7 @@ import { ROUTE_CAPACITY } from '../telemetry/counters.ts';
 import { UPSTREAM_CAPACITY } from '../upstream/node-table.ts';
 import {
   NO_ROUTE,
+  type PlannedCertificate,
   type PlannedNode,
   type PlannedRoute,
   type PlannedStreamRoute,
@@ -41,6 +42,7 @@ export class Publisher {
   readonly #upstreams = new Map<string, PlannedUpstream>();
   #routes: readonly PlannedRoute[] = [];
   #streamRoutes: readonly PlannedStreamRoute[] = [];
+  #certificates: readonly PlannedCertificate[] = [];
   #version = 1;
 
   constructor(parts: PublisherParts) {
@@ -74,17 +76,19 @@ export class Publisher {
       removedUpstreams: [],
       routes: this.#routes,
       streamRoutes: this.#streamRoutes,
+      certificates: this.#certificates,
     };
   }
 
   /**
    * Makes the plan what the arguments say. `upstreams` may name a part of them: those that may have changed, with null for
-   * one that is gone. `routes` and `streamRoutes` are whole lists, or null for no change.
+   * one that is gone. `routes`, `streamRoutes` and `certificates` are whole lists, or null for no change.
    */
   update(
     upstreams: ReadonlyMap<string, CompiledUpstream | null>,
     routes: readonly CompiledRoute[] | null,
     streamRoutes: readonly CompiledStreamRoute[] | null,
+    certificates: readonly PlannedCertificate[] | null = null,
   ): boolean {
     const version = this.#version + 1;
     const changed: PlannedUpstream[] = [];
@@ -102,9 +106,11 @@ export class Publisher {
     }
     const nextRoutes = routes && this.#planRoutes(routes, this.#routes);
     const nextStreams = streamRoutes && this.#planRoutes(streamRoutes, this.#streamRoutes);
-    if (changed.length + removed.length === 0 && !nextRoutes && !nextStreams) return false;
+    const nextCertificates = certificates && !sameData(certificates, this.#certificates) ? certificates : null;
+    if (changed.length + removed.length === 0 && !nextRoutes && !nextStreams && !nextCertificates) return false;
     if (nextRoutes) this.#routes = nextRoutes;
     if (nextStreams) this.#streamRoutes = nextStreams;
+    if (nextCertificates) this.#certificates = nextCertificates;
     this.#version = version;
     this.#parts.publish({
       version,
@@ -112,6 +118,7 @@ export class Publisher {
       removedUpstreams: removed,
       routes: nextRoutes,
       streamRoutes: nextStreams,
+      certificates: nextCertificates,
     });
     const workers = this.#parts.workers();
     for (const key of departed) this.#parts.nodeSlots.retire(key, version, workers);

@@ -5,17 +5,26 @@ import type { Clock } from '../core/clock.ts';
 import { HeadgateError, reasonOf } from '../core/errors.ts';
 import { type TimerWheel, WheelTimer } from '../core/timer-wheel.ts';
 import type { TableHandle } from '../upstream/handle.ts';
+import type { PlannedTls } from '../upstream/plan.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { hashAddress } from './hash-address.ts';
+import { originateTls } from './originate-tls.ts';
+import type { ConnectionPeers } from './peers.ts';
+import { writeProxyHeader } from './write-proxy-header.ts';
 
 /** Other nodes that are tried when the configuration does not say how many. */
 const MAX_RETRIES = 8;
+/** Nodes at their limit that are passed over before the connection is given up. */
+const MAX_FULL = 256;
 /** This process lacks something: no node is to blame, and no other would do better. */
 const OWN_FAULTS: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
 
 export interface DialOptions {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
-  /** How the socket reads once it is connected. */
+  /** Whose connection it is made for. */
+  readonly peers: ConnectionPeers;
+  /** How the socket reads once it is connected. A TLS socket has no use for it: it reads by 'data' events. */
   readonly onread: OnReadOpts;
   /** A further node is tried. */
   onRetry(): void;
@@ -40,6 +49,8 @@ export class Dial {
   readonly #timer: WheelTimer;
   readonly #startedAt: number;
   #triedAt = 0;
+  /** Tries that failed. */
+  #failures = 0;
   #socket: Socket | null = null;
   #handle: TableHandle | null = null;
 
@@ -48,12 +59,19 @@ export class Dial {
     this.#options = options;
     this.#timer = new WheelTimer(() => this.#timedOut());
     this.#startedAt = options.clock.now();
+    if (upstream.plan.type === 'chash') this.#context.hash = hashAddress(options.peers.remoteAddress ?? '');
   }
 
   start(): void {
-    const handle = this.#upstream.pick(this.#context);
-    if (handle) this.#try(handle);
-    else this.#options.onFailed(failure(`upstream ${this.#upstream.plan.id} has no node to connect to`, 'NO_NODE'));
+    const handle = this.#pick();
+    if (handle) return this.#try(handle);
+    const { id } = this.#upstream.plan;
+    const full = this.#context.tried.length > 0;
+    this.#options.onFailed(
+      full
+        ? failure(`every node of upstream ${id} has max_connections_per_node`, 'NODES_FULL')
+        : failure(`upstream ${id} has no node to connect to`, 'NO_NODE'),
+    );
   }
 
   /** Gives up at once. Neither `onConnected` nor `onFailed` follows. */
@@ -64,6 +82,17 @@ export class Dial {
     handle.end(Outcome.aborted, 0);
   }
 
+  /** A node with room for a connection. Those without count as tried: the balancer names another. */
+  #pick(): TableHandle | null {
+    const limit = this.#upstream.plan.stream?.maxConnectionsPerNode ?? 0;
+    for (let full = 0; full < MAX_FULL; full++) {
+      const handle = this.#upstream.pick(this.#context);
+      if (!handle || limit === 0 || handle.inflight() < limit) return handle;
+      this.#context.tried = [...this.#context.tried, handle];
+    }
+    return null;
+  }
+
   #try(handle: TableHandle): void {
     const { clock, wheel, onread } = this.#options;
     const { host, port } = handle.node;
@@ -71,13 +100,35 @@ export class Dial {
     handle.begin();
     this.#triedAt = clock.now();
     wheel.arm(this.#timer, this.#upstream.plan.timeouts.connect);
-    const socket = connect({ host, port, noDelay: true, allowHalfOpen: true, onread });
+    const reading = this.#upstream.plan.stream?.tls ? {} : { onread };
+    const socket = connect({ host, port, noDelay: true, allowHalfOpen: true, ...reading });
     this.#socket = socket;
     socket.on('connect', () => this.#connected(socket));
     socket.on('error', (error) => this.#failed(error));
   }
 
   #connected(socket: Socket): void {
+    const stream = this.#upstream.plan.stream;
+    if (stream && stream.proxyProtocol !== 0) {
+      socket.write(writeProxyHeader(stream.proxyProtocol, this.#options.peers));
+    }
+    if (stream?.tls) this.#secure(socket, stream.tls);
+    else this.#ready(socket);
+  }
+
+  /** The handshake is part of the try: what fails it is tried with another node. */
+  #secure(socket: Socket, tls: PlannedTls): void {
+    const handle = this.#handle;
+    if (!handle) return;
+    socket.removeAllListeners('error');
+    socket.on('error', ignore);
+    const secure = originateTls(socket, handle.node.host, tls);
+    this.#socket = secure;
+    secure.on('secureConnect', () => this.#ready(secure));
+    secure.on('error', (error) => this.#failed(error));
+  }
+
+  #ready(socket: Socket): void {
     const handle = this.#handle;
     if (!handle) return;
     this.#stopTry();
@@ -100,6 +151,7 @@ export class Dial {
     if (!own) this.#upstream.connectFailed(handle);
     handle.end(own ? Outcome.aborted : Outcome.connectFailure, 0);
     this.#context.tried = [...this.#context.tried, handle];
+    this.#failures += 1;
     const next = own ? null : this.#next();
     if (next) {
       this.#options.onRetry();
@@ -113,9 +165,9 @@ export class Dial {
   /** The node for a further try; null when the bounds of the upstream allow none. */
   #next(): TableHandle | null {
     const { retries, retryTimeout } = this.#upstream.plan;
-    if (this.#context.tried.length > (retries ?? MAX_RETRIES)) return null;
+    if (this.#failures > (retries ?? MAX_RETRIES)) return null;
     if (retryTimeout > 0 && this.#options.clock.now() - this.#startedAt >= retryTimeout) return null;
-    return this.#upstream.pick(this.#context);
+    return this.#pick();
   }
 
   /** Ends the try under way and takes our listeners off its socket; a late error of the socket is swallowed. */
@@ -125,6 +177,7 @@ export class Dial {
     this.#handle = null;
     this.#options.wheel.remove(this.#timer);
     socket?.removeAllListeners('connect');
+    socket?.removeAllListeners('secureConnect');
     socket?.removeAllListeners('error');
     socket?.on('error', ignore);
     return socket;

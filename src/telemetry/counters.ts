@@ -48,18 +48,24 @@ export const NodeField = {
 } as const;
 export const NODE_FIELDS = OUTCOMES.length + 3;
 
-/** A row per listener, HTTP and stream alike. */
+/** A row per listener, HTTP and stream alike. What is refused is counted by its reason. */
 export const ListenerField = {
   accepted: 0,
   closed: 1,
+  /** Over the listener's own limit. */
   refused: 2,
   requests: 3,
   badRequests: 4,
   receivedBytes: 5,
   sentBytes: 6,
   upgrades: 7,
+  refusedSource: 10,
+  refusedRoute: 11,
+  refusedNode: 12,
+  refusedProxy: 13,
+  refusedTls: 14,
 } as const;
-export const LISTENER_FIELDS = 8;
+export const LISTENER_FIELDS = 15;
 
 export const ROUTE_CAPACITY = 16_384;
 export const LISTENER_CAPACITY = 64;

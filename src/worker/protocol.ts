@@ -1,4 +1,5 @@
 import type { ListenerPlan } from '../l4/listener.ts';
+import type { SourceMemory } from '../l4/source-counts.ts';
 import type { CountersMemory } from '../telemetry/counters.ts';
 import type { ForwardedEvent } from '../telemetry/forwarded-log.ts';
 import type { NodeTableMemory } from '../upstream/node-table.ts';
@@ -14,7 +15,7 @@ export interface DataPathSettings {
     /** CIDR ranges of clients whose forwarding fields are believed. */
     readonly trusted: readonly string[];
   };
-  readonly stream: { readonly idleTimeoutMs: number; readonly finTimeoutMs: number };
+  readonly stream: { readonly idleTimeoutMs: number; readonly finTimeoutMs: number; readonly lifetimeMs: number };
   /** `off`, `stdout`, or the path of a file. */
   readonly accessLog: string;
 }
@@ -24,6 +25,8 @@ export interface WorkerSeed {
   readonly index: number;
   readonly nodes: NodeTableMemory;
   readonly counters: CountersMemory;
+  /** Connections by source; null when no listener limits them. */
+  readonly sources: SourceMemory | null;
   readonly httpListeners: readonly ListenerPlan[];
   readonly tcpListeners: readonly ListenerPlan[];
   readonly settings: DataPathSettings;

@@ -4,12 +4,14 @@ import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Random } from '../core/random.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
+import { Departures } from '../l4/departures.ts';
 import type { DataPlane, Listener } from '../l4/listener.ts';
+import { SourceCounts } from '../l4/source-counts.ts';
 import { TcpListener } from '../l4/tcp-listener.ts';
 import { HttpListener } from '../l7/http-listener.ts';
 import { JsonAccessLog } from '../telemetry/access-log.ts';
-import { CounterBlock } from '../telemetry/counter-table.ts';
-import { NodeTable } from '../upstream/node-table.ts';
+import { CounterBlock, CounterSums } from '../telemetry/counter-table.ts';
+import { Health, NodeTable } from '../upstream/node-table.ts';
 import { NodeDirectory } from './node-directory.ts';
 import type { FromWorker, ToWorker, WorkerSeed } from './protocol.ts';
 import { SnapshotStore } from './snapshot-store.ts';
@@ -58,6 +60,9 @@ export class Worker {
       snapshots: this.#snapshots,
       routeCounters: new CounterBlock(seed.counters.routes, seed.index),
       listenerCounters: new CounterBlock(seed.counters.listeners, seed.index),
+      listenerSums: new CounterSums(seed.counters.listeners),
+      sources: seed.sources && new SourceCounts(seed.sources, seed.index),
+      departures: new Departures(this.#wheel, this.#snapshots, ({ slot }) => table.health(slot) === Health.unhealthy),
     };
     const httpSettings = {
       headTimeoutMs: http.headTimeoutMs,

@@ -2,13 +2,20 @@ import type { Balancer, NodeHandle } from '../../src/balancers/types.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Log } from '../../src/core/log.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
-import type { DataPlane, ListenerPlan } from '../../src/l4/listener.ts';
+import { Departures } from '../../src/l4/departures.ts';
+import { type DataPlane, type ListenerOptions, type ListenerPlan, PLAIN_LISTENER } from '../../src/l4/listener.ts';
+import { allocateSourceCounts, SourceCounts } from '../../src/l4/source-counts.ts';
 import { TcpListener } from '../../src/l4/tcp-listener.ts';
 import { CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
 import { allocateAllCounters } from '../../src/telemetry/counters.ts';
 import { TableHandle } from '../../src/upstream/handle.ts';
-import { allocateNodeTable, NODE_CAPACITY, NodeTable } from '../../src/upstream/node-table.ts';
-import type { PlannedStreamRoute, PlannedUpstream } from '../../src/upstream/plan.ts';
+import { allocateNodeTable, Health, NODE_CAPACITY, NodeTable } from '../../src/upstream/node-table.ts';
+import type {
+  PlannedCertificate,
+  PlannedStreaming,
+  PlannedStreamRoute,
+  PlannedUpstream,
+} from '../../src/upstream/plan.ts';
 import { Snapshot, type SnapshotSource } from '../../src/upstream/snapshot.ts';
 import { Upstream } from '../../src/upstream/upstream.ts';
 
@@ -28,7 +35,18 @@ export interface TcpPlaneOptions {
   readonly finTimeoutMs?: number;
   readonly maxConnections?: number;
   readonly streamRoutes?: readonly PlannedStreamRoute[];
+  readonly lifetimeMs?: number;
+  readonly listener?: Partial<ListenerOptions>;
+  readonly stream?: Partial<PlannedStreaming>;
+  readonly certificates?: readonly PlannedCertificate[];
 }
+
+export const PLAIN_STREAM: PlannedStreaming = {
+  proxyProtocol: 0,
+  tls: null,
+  maxConnectionsPerNode: 0,
+  closeAfter: null,
+};
 
 /** The first node that was not tried yet: a test knows which one comes. */
 const inOrder: Balancer = {
@@ -91,7 +109,7 @@ export class TcpPlane {
     this.listenerSums = new CounterSums(counters.listeners);
     const upstream = this.#upstream(options, new CounterBlock(counters.nodes, 0));
     const routes = options.streamRoutes ?? [streamRoute({})];
-    this.snapshots = new FixedSnapshots(new Snapshot(1, [], routes, new Map([['u', upstream]])));
+    this.snapshots = new FixedSnapshots(new Snapshot(1, [], routes, new Map([['u', upstream]]), options.certificates));
     this.dataPlane = {
       clock,
       wheel: this.wheel,
@@ -99,11 +117,23 @@ export class TcpPlane {
       snapshots: this.snapshots,
       routeCounters: new CounterBlock(counters.routes, 0),
       listenerCounters: new CounterBlock(counters.listeners, 0),
+      listenerSums: this.listenerSums,
+      sources: new SourceCounts(allocateSourceCounts(1, 1), 0),
+      departures: new Departures(
+        this.wheel,
+        this.snapshots,
+        ({ slot }) => this.table.health(slot) === Health.unhealthy,
+      ),
     };
-    this.listener = new TcpListener(listenerPlan(options.maxConnections ?? 10_000, options.port), this.dataPlane, {
-      idleTimeoutMs: options.idleTimeoutMs ?? 0,
-      finTimeoutMs: options.finTimeoutMs ?? 0,
-    });
+    this.listener = new TcpListener(
+      listenerPlan(options.maxConnections ?? 10_000, options.port, options.listener),
+      this.dataPlane,
+      {
+        idleTimeoutMs: options.idleTimeoutMs ?? 0,
+        finTimeoutMs: options.finTimeoutMs ?? 0,
+        lifetimeMs: options.lifetimeMs ?? 0,
+      },
+    );
   }
 
   async start(): Promise<this> {
@@ -151,6 +181,7 @@ export class TcpPlane {
       passHost: 'pass',
       upstreamHost: null,
       keepalive: { size: 0, idleTimeout: 0, requests: 0 },
+      ...(options.stream ? { stream: { ...PLAIN_STREAM, ...options.stream } } : {}),
     };
     const handles = nodes.map((planned) => new TableHandle(planned, this.table, nodeCounters));
     return new Upstream(plan, handles, inOrder, null, this.table, this.clock);
@@ -164,13 +195,14 @@ export class TcpPlane {
   }
 }
 
-export function listenerPlan(maxConnections: number, port = 0): ListenerPlan {
+export function listenerPlan(maxConnections: number, port = 0, options: Partial<ListenerOptions> = {}): ListenerPlan {
   return {
     name: `127.0.0.1:${port}`,
     address: { host: '127.0.0.1', port },
     slot: LISTENER_SLOT,
     reusePort: false,
     maxConnections,
+    options: { ...PLAIN_LISTENER, ...options },
   };
 }
 
@@ -181,7 +213,10 @@ export function streamRoute(fields: Partial<PlannedStreamRoute>): PlannedStreamR
     serverAddr: null,
     serverPort: null,
     remoteAddrs: [],
+    snis: [],
     upstreamId: 'u',
+    idleTimeout: null,
+    maxLifetime: null,
     ...fields,
   };
 }

@@ -11,6 +11,7 @@ import { registrySchema } from './registry.ts';
 import { routeSchema } from './route.ts';
 import { serviceSchema } from './service.ts';
 import { shutdownSchema } from './shutdown.ts';
+import { sslSchema } from './ssl.ts';
 import { streamSchema } from './stream.ts';
 import { streamRouteSchema } from './stream-route.ts';
 import { upstreamSchema } from './upstream.ts';
@@ -51,6 +52,7 @@ export const resourceSchemas = {
   services: serviceSchema,
   upstreams: upstreamSchema,
   stream_routes: streamRouteSchema,
+  ssls: sslSchema,
 };
 
 export type ResourceKind = keyof typeof resourceSchemas;
@@ -61,6 +63,7 @@ const dynamicFields = {
   services: withDefault(Type.Array(serviceSchema, { description: 'Settings that several routes share.' }), []),
   upstreams: withDefault(Type.Array(upstreamSchema, { description: 'Upstreams that others refer to by `id`.' }), []),
   stream_routes: withDefault(Type.Array(streamRouteSchema, { description: 'Routes for TCP connections.' }), []),
+  ssls: withDefault(Type.Array(sslSchema, { description: 'Certificates for listeners that end TLS.' }), []),
 };
 
 export const documentSchema = strict({ ...staticFields, ...dynamicFields }, 'A configuration of Headgate.');
