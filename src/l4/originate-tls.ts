@@ -1,7 +1,6 @@
 import { isIP, type Socket } from 'node:net';
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import type { PlannedTls } from '../upstream/plan.ts';
-import { carries } from './reset.ts';
 
 /** One for all connections under the same settings: to read the authorities takes milliseconds. */
 const contexts = new WeakMap<PlannedTls, SecureContext>();
@@ -25,7 +24,9 @@ function contextOf(tls: PlannedTls): SecureContext {
  */
 export function originateTls(raw: Socket, host: string, tls: PlannedTls): TLSSocket {
   const name = tls.serverName ?? host;
-  const secure = connect({
+  // A socket that has just connected would begin to read behind our back: what comes belongs to TLS.
+  raw.pause();
+  return connect({
     socket: raw,
     host: name,
     // An address is no server name (RFC 6066, section 3); the certificate is compared with `host` then.
@@ -33,6 +34,4 @@ export function originateTls(raw: Socket, host: string, tls: PlannedTls): TLSSoc
     secureContext: contextOf(tls),
     rejectUnauthorized: tls.verify,
   });
-  carries(raw, secure);
-  return secure;
 }

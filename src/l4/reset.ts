@@ -1,22 +1,13 @@
 import type { Socket } from 'node:net';
-
-/** The TCP socket below a TLS one: only that can send an RST. */
-const carriers = new WeakMap<Socket, Socket>();
-
-/** Says that `secure` speaks TLS over `carrier`. */
-export function carries(carrier: Socket, secure: Socket): void {
-  carriers.set(secure, carrier);
-}
+import { TLSSocket } from 'node:tls';
 
 /**
- * Ends a connection with an RST, so that the peer does not take what it got for all. An RST can't follow our own FIN: there the
- * socket is closed, and the kernel answers what still comes with an RST.
+ * Ends a connection so that the peer does not take what it got for all: with an RST. An RST can't follow our own FIN: there the
+ * socket is closed, and the kernel answers what still comes with an RST. A TLS peer sees the connection close without
+ * TLS's own end, close_notify, which says the same (RFC 8446, section 6.1).
  */
 export function reset(socket: Socket): void {
-  const carrier = carriers.get(socket);
-  const ended = socket.writableEnded;
-  if (carrier && !carrier.destroyed && !ended) carrier.resetAndDestroy();
   if (socket.destroyed) return;
-  if (carrier || ended) socket.destroy();
+  if (socket.writableEnded || socket instanceof TLSSocket) socket.destroy();
   else socket.resetAndDestroy();
 }

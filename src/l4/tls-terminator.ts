@@ -5,15 +5,15 @@ import { type TimerWheel, WheelTimer } from '../core/timer-wheel.ts';
 import type { PlannedCertificate } from '../upstream/plan.ts';
 import type { SnapshotSource } from '../upstream/snapshot.ts';
 import type { ListenerTls } from './listener.ts';
-import { carries } from './reset.ts';
 import { patternsOf } from './server-names.ts';
 
 const HANDSHAKE_MS = 10_000;
 
 interface Handshake {
-  readonly raw: Socket;
   readonly timer: WheelTimer;
   readonly done: (secure: TLSSocket) => void;
+  /** Why it fails, as far as that is known. */
+  reason: string;
 }
 
 export interface TlsTerminatorOptions {
@@ -52,15 +52,17 @@ export class TlsTerminator {
   handshake(raw: Socket, done: (secure: TLSSocket) => void): void {
     const key = keyOf(raw);
     const timer = new WheelTimer(() => {
-      this.#options.onFailed('the handshake took too long');
+      handshake.reason = 'the handshake took too long';
       raw.destroy();
     });
-    const handshake = { raw, timer, done };
+    const handshake: Handshake = { timer, done, reason: 'the client closed the connection' };
     this.#handshakes.set(key, handshake);
     this.#options.wheel.arm(timer, HANDSHAKE_MS);
     raw.on('close', () => {
       this.#options.wheel.remove(timer);
-      if (this.#handshakes.get(key) === handshake) this.#handshakes.delete(key);
+      if (this.#handshakes.get(key) !== handshake) return;
+      this.#handshakes.delete(key);
+      this.#options.onFailed(handshake.reason);
     });
     this.#server.emit('connection', raw);
   }
@@ -72,12 +74,12 @@ export class TlsTerminator {
     if (!handshake) return void secure.destroy();
     this.#handshakes.delete(key);
     this.#options.wheel.remove(handshake.timer);
-    carries(handshake.raw, secure);
     handshake.done(secure);
   }
 
   #failed(error: Error, secure: TLSSocket): void {
-    this.#options.onFailed(reasonOf(error));
+    const handshake = this.#handshakes.get(keyOf(secure));
+    if (handshake) handshake.reason = reasonOf(error);
     secure.destroy();
   }
 
