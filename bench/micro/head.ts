@@ -101,6 +101,7 @@ function route(id: number, uri: string): PlannedRoute {
     priority: 0,
     remoteAddrs: [],
     upstreamId: 'u',
+    subset: null,
     timeouts: null,
     websocket: false,
     stripPrefix: null,

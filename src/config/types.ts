@@ -20,6 +20,7 @@ import type { serviceSchema } from './schema/service.ts';
 import type { shutdownSchema } from './schema/shutdown.ts';
 import type { streamSchema } from './schema/stream.ts';
 import type { streamRouteSchema } from './schema/stream-route.ts';
+import type { subsetSchema } from './schema/subset.ts';
 import type { inlineUpstreamSchema } from './schema/upstream.ts';
 
 /**
@@ -28,6 +29,7 @@ import type { inlineUpstreamSchema } from './schema/upstream.ts';
  */
 
 export type ConfigNode = Filled<typeof nodeSchema>;
+export type Subset = Filled<typeof subsetSchema>;
 export type Checks = Filled<typeof checksSchema>;
 export type ActiveChecks = Filled<typeof activeChecksSchema>;
 

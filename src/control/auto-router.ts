@@ -190,6 +190,7 @@ function defineRoute({ id, claim, upstream }: AutoRoute): CompiledRoute[] {
       priority: claim.priority,
       remoteAddrs: [],
       upstreamId: upstream,
+      subset: null,
       timeouts: null,
       websocket: true,
       stripPrefix: claim.stripPrefix,
@@ -199,5 +200,5 @@ function defineRoute({ id, claim, upstream }: AutoRoute): CompiledRoute[] {
 
 function defineStreamRoute({ id, claim, upstream }: AutoRoute): CompiledStreamRoute[] {
   if (claim.kind !== 'tcp') return [];
-  return [{ id, serverAddr: null, serverPort: claim.port, remoteAddrs: [], upstreamId: upstream }];
+  return [{ id, serverAddr: null, serverPort: claim.port, remoteAddrs: [], upstreamId: upstream, subset: null }];
 }

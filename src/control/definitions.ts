@@ -12,6 +12,7 @@ import type { Node, ServiceQuery } from '../discovery/types.ts';
 import type { ActiveCheckPlan } from '../health/types.ts';
 import type { Timeouts } from '../upstream/plan.ts';
 import type { CompiledRoute, CompiledStreamRoute, CompiledUpstream } from './publisher.ts';
+import { planSpread, planSubset } from './spread.ts';
 
 /** Where an upstream's nodes come from. */
 export type NodeSource =
@@ -44,7 +45,7 @@ export function defineResources(document: Document): Definitions {
   const upstreams = new Map<string, UpstreamDefinition>();
   const services = new Map(document.services.map((service) => [service.id, service]));
   const define = (id: string, upstream: InlineUpstream | undefined) => {
-    if (upstream) upstreams.set(id, defineUpstream(id, upstream, document.discovery));
+    if (upstream) upstreams.set(id, defineUpstream(id, upstream, document));
   };
   for (const upstream of document.upstreams) define(upstream.id, upstream);
   for (const service of document.services) define(`service:${service.id}`, service.upstream);
@@ -87,6 +88,7 @@ function defineRoute(
     priority: route.priority,
     remoteAddrs: route.remote_addrs,
     upstreamId,
+    subset: planSubset(route.subset),
     timeouts: route.timeout && inherited ? { ...inherited, ...timeouts(route.timeout) } : null,
     websocket: route.enable_websocket && (service?.enable_websocket ?? true),
     stripPrefix: null,
@@ -100,15 +102,19 @@ function defineStreamRoute(route: StreamRoute, services: ReadonlyMap<string, Ser
     serverPort: route.server_port ?? null,
     remoteAddrs: route.remote_addrs,
     upstreamId: targetOf(`stream_route:${route.id}`, route, services),
+    subset: planSubset(route.subset),
   };
 }
 
-function defineUpstream(id: string, upstream: InlineUpstream, discovery: DiscoverySettings): UpstreamDefinition {
+function defineUpstream(id: string, upstream: InlineUpstream, document: Document): UpstreamDefinition {
   const pool = upstream.keepalive_pool;
   return {
     id,
     settings: {
-      type: upstream.type,
+      balancer: { type: upstream.type, decayMs: 10_000, boundedLoad: 0 },
+      hash: null,
+      spread: planSpread(upstream, document.zone),
+      passive: { streaks: [], slowMicros: 0 },
       timeouts: timeouts(upstream.timeout),
       retries: upstream.retries ?? null,
       retryTimeout: upstream.retry_timeout * SECOND,
@@ -116,7 +122,7 @@ function defineUpstream(id: string, upstream: InlineUpstream, discovery: Discove
       upstreamHost: upstream.upstream_host ?? null,
       keepalive: { size: pool.size, idleTimeout: pool.idle_timeout * SECOND, requests: pool.requests },
     },
-    source: sourceOf(upstream, discovery),
+    source: sourceOf(upstream, document.discovery),
     checks: upstream.checks?.active ? checkPlan(upstream.checks.active) : null,
     checkPort: upstream.checks?.active?.port ?? null,
   };

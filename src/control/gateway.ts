@@ -236,6 +236,7 @@ export class Gateway implements Closable {
     const events = {
       released: (worker: number, version: number, slots: readonly number[]) =>
         nodeSlots.released(worker, version, slots),
+      alarm: () => {},
       gone: (worker: number) => {
         nodeSlots.workerGone(worker);
         statistics.closeConnectionsOf(

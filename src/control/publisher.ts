@@ -138,7 +138,7 @@ export class Publisher {
     for (const node of compiled.nodes) {
       const slot = this.#parts.nodeSlots.acquire(nodeKey(compiled.id, node));
       if (slot === null) this.#reportFull(`node ${formatAddress(node)} of upstream ${compiled.id}`, null, 'nodes');
-      else nodes.push({ slot, node });
+      else nodes.push({ slot, node, override: null });
     }
     return { ...compiled, slot: row.slot, nodes };
   }

@@ -5,7 +5,7 @@ import { NodeField } from '../telemetry/counters.ts';
 import { OUTCOME_NAMES } from '../telemetry/outcome-names.ts';
 import { HEALTH_NAMES } from '../upstream/node-table.ts';
 import type { PlannedNode, PlannedUpstream } from '../upstream/plan.ts';
-import { selectReady } from '../upstream/ready-set.ts';
+import { candidateOf, selectReady } from '../upstream/ready-set.ts';
 import type { NodeSource } from './definitions.ts';
 import { nodeKey } from './node-slots.ts';
 import type { Statistics } from './statistics.ts';
@@ -22,11 +22,7 @@ export interface UpstreamViewParts {
 
 /** Nodes known to be bad are used because there are no others. */
 export function isFailOpen(upstream: PlannedUpstream, { table }: Statistics, now: number): boolean {
-  return selectReady(upstream.nodes.map(candidate), table, now).failOpen;
-}
-
-function candidate({ slot, node }: PlannedNode) {
-  return { slot, weight: node.weight, node };
+  return selectReady(upstream.nodes.map(candidateOf), upstream.spread, table, now).failOpen;
 }
 
 /** An upstream of the plan in force, with what the node table and the registry say of it. */
@@ -38,7 +34,7 @@ export function viewUpstream(upstream: PlannedUpstream, parts: UpstreamViewParts
   const isStatic = !source || source.kind === 'static';
   return {
     id: upstream.id,
-    type: upstream.type,
+    type: upstream.balancer.type,
     source: viewSource(source),
     state: isStatic ? 'ok' : (set?.state ?? 'init'),
     age_seconds: isStatic ? 0 : confirmedAt === null ? null : Math.round(now - confirmedAt) / 1000,

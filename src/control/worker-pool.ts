@@ -6,6 +6,7 @@ import type { Log } from '../core/log.ts';
 import type { Random } from '../core/random.ts';
 import type { Closable } from '../core/scope.ts';
 import { replayEvent } from '../telemetry/forwarded-log.ts';
+import type { NodeAlarm } from '../upstream/handle.ts';
 import type { PlanPatch } from '../upstream/plan.ts';
 import type { FromWorker, ToWorker, WorkerSeed } from '../worker/protocol.ts';
 
@@ -17,6 +18,8 @@ const GRACE_MS = 2000;
 /** What the pool tells its owner. */
 export interface WorkerEvents {
   released(worker: number, version: number, slots: readonly number[]): void;
+  /** A worker saw something about the node in `slot` that is decided here. */
+  alarm(slot: number, alarm: NodeAlarm): void;
   /** The thread is gone: its connections are lost, its numbers stay. */
   gone(worker: number): void;
 }
@@ -197,6 +200,8 @@ export class WorkerPool implements Closable {
         seat.cut += message.cut;
         void seat.thread?.terminate();
         return;
+      case 'alarm':
+        return this.#parts.events.alarm(message.slot, message.alarm);
       case 'log':
         return replayEvent(this.#parts.log, seat.index, message.entry);
       case 'pulse':

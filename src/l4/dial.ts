@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import { HeadgateError, reasonOf } from '../core/errors.ts';
 import { type TimerWheel, WheelTimer } from '../core/timer-wheel.ts';
 import type { TableHandle } from '../upstream/handle.ts';
+import type { PlannedSubset } from '../upstream/plan.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 
 /** Other nodes that are tried when the configuration does not say how many. */
@@ -23,7 +24,7 @@ export interface DialOptions {
    * Connected: `handle` is counted in, and the owner counts it out. The socket has no listeners and is not read until
    * the owner has returned.
    */
-  onConnected(socket: Socket, handle: TableHandle, micros: number): void;
+  onConnected(socket: Socket, handle: TableHandle): void;
   /** No connection, and no further try: nothing is counted in any more. */
   onFailed(error: HeadgateError): void;
 }
@@ -35,23 +36,25 @@ export interface DialOptions {
  */
 export class Dial {
   readonly #upstream: Upstream;
+  readonly #subset: PlannedSubset | null;
   readonly #options: DialOptions;
-  readonly #context: PickContext = { hash: 0, tried: NO_HANDLES };
+  readonly #context: PickContext = { hash: 0, now: 0, tried: NO_HANDLES };
   readonly #timer: WheelTimer;
   readonly #startedAt: number;
   #triedAt = 0;
   #socket: Socket | null = null;
   #handle: TableHandle | null = null;
 
-  constructor(upstream: Upstream, options: DialOptions) {
+  constructor(upstream: Upstream, subset: PlannedSubset | null, options: DialOptions) {
     this.#upstream = upstream;
+    this.#subset = subset;
     this.#options = options;
     this.#timer = new WheelTimer(() => this.#timedOut());
     this.#startedAt = options.clock.now();
   }
 
   start(): void {
-    const handle = this.#upstream.pick(this.#context);
+    const handle = this.#pick();
     if (handle) this.#try(handle);
     else this.#options.onFailed(failure(`upstream ${this.#upstream.plan.id} has no node to connect to`, 'NO_NODE'));
   }
@@ -61,7 +64,7 @@ export class Dial {
     const handle = this.#handle;
     if (!handle) return;
     this.#stopTry()?.destroy();
-    handle.end(Outcome.aborted, 0);
+    handle.end(Outcome.aborted, this.#options.clock.now());
   }
 
   #try(handle: TableHandle): void {
@@ -82,8 +85,9 @@ export class Dial {
     if (!handle) return;
     this.#stopTry();
     handle.connected();
-    const micros = Math.max(1, (this.#options.clock.now() - this.#triedAt) * 1000);
-    this.#options.onConnected(socket, handle, micros);
+    const now = this.#options.clock.now();
+    handle.answered(Math.max(1, (now - this.#triedAt) * 1000), now);
+    this.#options.onConnected(socket, handle);
   }
 
   #timedOut(): void {
@@ -97,8 +101,9 @@ export class Dial {
     if (!handle) return;
     this.#stopTry()?.destroy();
     const own = OWN_FAULTS.has(error.code);
-    if (!own) this.#upstream.connectFailed(handle);
-    handle.end(own ? Outcome.aborted : Outcome.connectFailure, 0);
+    const now = this.#options.clock.now();
+    if (!own) this.#upstream.connectFailed(handle, now);
+    handle.end(own ? Outcome.aborted : Outcome.connectFailure, now);
     this.#context.tried = [...this.#context.tried, handle];
     const next = own ? null : this.#next();
     if (next) {
@@ -115,7 +120,12 @@ export class Dial {
     const { retries, retryTimeout } = this.#upstream.plan;
     if (this.#context.tried.length > (retries ?? MAX_RETRIES)) return null;
     if (retryTimeout > 0 && this.#options.clock.now() - this.#startedAt >= retryTimeout) return null;
-    return this.#upstream.pick(this.#context);
+    return this.#pick();
+  }
+
+  #pick(): TableHandle | null {
+    this.#context.now = this.#options.clock.now();
+    return this.#upstream.pick(this.#context, this.#subset);
   }
 
   /** Ends the try under way and takes our listeners off its socket; a late error of the socket is swallowed. */

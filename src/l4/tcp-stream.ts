@@ -41,7 +41,6 @@ export class TcpStream {
   #dial: Dial | null;
   #relay: Relay | null = null;
   #handle: TableHandle | null = null;
-  #connectMicros = 0;
   #countedToUpstream = 0;
   #countedToClient = 0;
 
@@ -52,12 +51,12 @@ export class TcpStream {
     this.#reader = new ReadBuffer(host.buffers);
     this.#snapshot = snapshot;
     snapshot.users += 1;
-    this.#dial = new Dial(upstream, {
+    this.#dial = new Dial(upstream, route.subset, {
       clock: host.plane.clock,
       wheel: host.plane.wheel,
       onread: { buffer: () => this.#reader.next(), callback: (length) => this.#read(length) },
       onRetry: () => host.plane.routeCounters.add(route.slot, RouteField.retries, 1),
-      onConnected: (socket, handle, micros) => this.#connected(socket, handle, micros),
+      onConnected: (socket, handle) => this.#connected(socket, handle),
       onFailed: (error) => this.#unserved(error),
     });
   }
@@ -98,11 +97,10 @@ export class TcpStream {
     this.#host.onDone(this);
   }
 
-  #connected(socket: Socket, handle: TableHandle, micros: number): void {
+  #connected(socket: Socket, handle: TableHandle): void {
     const { plane, settings } = this.#host;
     this.#settled();
     this.#handle = handle;
-    this.#connectMicros = micros;
     this.#relay = new Relay(this.#client, socket, {
       wheel: plane.wheel,
       idleTimeoutMs: settings.idleTimeoutMs,
@@ -134,7 +132,7 @@ export class TcpStream {
   #ended(end: RelayEnd): void {
     this.count();
     this.#reader.release();
-    this.#handle?.end(outcomeOf(end), this.#connectMicros);
+    this.#handle?.end(outcomeOf(end), this.#host.plane.clock.now());
     this.#host.onDone(this);
   }
 }

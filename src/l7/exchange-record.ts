@@ -35,15 +35,15 @@ export class ExchangeRecord {
   }
 
   /** Counts the use of a node out, unless that was done. `sent`: bytes written to the node. */
-  endUse(use: NodeUse, outcome: Outcome, sent: number): void {
+  endUse(use: NodeUse, outcome: Outcome, sent: number, now: number): void {
     const { handle } = use;
     if (handle === null) return;
     if (this.#context.accessLog !== null) {
-      const micros = Math.round(use.micros || use.elapsedMicros(this.#context.plane.clock.now()));
+      const micros = Math.round(use.micros || use.elapsedMicros(now));
       this.#tries ??= [];
       this.#tries.push({ node: formatAddress(handle.node), outcome: OUTCOMES[outcome]!, micros });
     }
-    use.end(outcome, sent);
+    use.end(outcome, sent, now);
   }
 
   /** The answer is decided: status and time count. */

@@ -197,7 +197,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     if (connection === null) return;
     this.#connection = null;
     const { handle } = this.#use;
-    if (kind === 'connect' && handle !== null) this.#upstream!.connectFailed(handle);
+    if (kind === 'connect' && handle !== null) this.#upstream!.connectFailed(handle, this.#now());
     if (this.#phase === 'relay') {
       this.#countOut(outcomeOf(kind));
       this.#end('upstream', code);
@@ -261,10 +261,12 @@ export class Exchange implements UpstreamUser, OutboundRequest {
   /** Goes to the next node; `failure` is the answer when there is none, null before the first. */
   #next(failure: Answer | null): void {
     const upstream = this.#upstream!;
-    const handle = upstream.pick(this.#attempts);
+    const now = failure === null ? this.#record.startedAt : this.#context.plane.clock.now();
+    this.#attempts.now = now;
+    const handle = upstream.pick(this.#attempts, this.#record.route!.subset);
     if (handle === null) return this.#answer(failure ?? NO_NODE, failure === null ? 'self' : 'upstream');
     if (failure !== null) this.#record.countRetry();
-    this.#use.begin(handle, failure === null ? this.#record.startedAt : this.#context.plane.clock.now());
+    this.#use.begin(handle, now);
     const connection = this.#context.pool.take(handle);
     if (connection === null) return this.#connect(handle);
     this.#attempts.on(true);
@@ -387,7 +389,8 @@ export class Exchange implements UpstreamUser, OutboundRequest {
 
   /** Ends the use of the node. */
   #countOut(outcome: Outcome): void {
-    this.#record.endUse(this.#use, outcome, this.#toUpstream.written);
+    if (this.#use.handle === null) return;
+    this.#record.endUse(this.#use, outcome, this.#toUpstream.written, this.#now());
   }
 
   /** Lets go of the node, if one is in use. */
@@ -434,9 +437,14 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     const { taken } = this.#body;
     const { bodyBytes, out } = this.#toClient;
     this.#context.countSent(out.written);
-    this.#record.countAnswer(this.#readAt === 0 ? this.#context.plane.clock.now() : this.#readAt);
+    this.#record.countAnswer(this.#now());
     this.#record.countBytes(taken, bodyBytes);
     if (this.#context.accessLog !== null) this.#log(taken, bodyBytes, { by, phase, cause });
+  }
+
+  /** The moment of the read that is dealt with, else of the call. */
+  #now(): number {
+    return this.#readAt === 0 ? this.#context.plane.clock.now() : this.#readAt;
   }
 
   #log(bytesIn: number, bytesOut: number, end: AccessEnd): void {

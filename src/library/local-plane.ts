@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { createBalancers } from '../balancers/registry.ts';
 import type { Document } from '../config/types.ts';
 import { createMonitor } from '../control/active-checks.ts';
 import { Assembly } from '../control/assembly.ts';
@@ -44,8 +43,12 @@ export class LocalPlane implements Closable {
     this.#tools = tools;
     const statistics = new Statistics(1, clock.now());
     const table = new NodeTable(statistics.nodeMemory, SELF);
-    this.#directory = new NodeDirectory(table, new CounterBlock(statistics.counterMemory.nodes, SELF));
-    this.snapshots = new SnapshotStore(this.#directory, table, createBalancers(random), clock);
+    this.#directory = new NodeDirectory({
+      table,
+      counters: new CounterBlock(statistics.counterMemory.nodes, SELF),
+      alarm: () => {},
+    });
+    this.snapshots = new SnapshotStore(this.#directory, table, random);
     const directory = stateDirectory === null ? null : join(stateDirectory, 'client');
     this.#cache = this.#scope.own(new LastGoodCache(directory, clock, log));
     const discoveries = createDiscoveries(document.discovery, null, this.#scope, tools);

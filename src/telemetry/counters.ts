@@ -45,8 +45,10 @@ export const NodeField = {
   connects: OUTCOMES.length,
   sentBytes: OUTCOMES.length + 1,
   receivedBytes: OUTCOMES.length + 2,
+  /** Answers that took as long as the upstream calls slow. */
+  slow: OUTCOMES.length + 3,
 } as const;
-export const NODE_FIELDS = OUTCOMES.length + 3;
+export const NODE_FIELDS = OUTCOMES.length + 4;
 
 /** A row per listener, HTTP and stream alike. */
 export const ListenerField = {

@@ -1,6 +1,7 @@
 import type { ListenerPlan } from '../l4/listener.ts';
 import type { CountersMemory } from '../telemetry/counters.ts';
 import type { ForwardedEvent } from '../telemetry/forwarded-log.ts';
+import type { NodeAlarm } from '../upstream/handle.ts';
 import type { NodeTableMemory } from '../upstream/node-table.ts';
 import type { PlanPatch } from '../upstream/plan.ts';
 
@@ -46,5 +47,6 @@ export type FromWorker =
   | { readonly type: 'released'; readonly version: number; readonly slots: readonly number[] }
   /** The worker has closed everything. `cut`: connections that were not done by the deadline. */
   | { readonly type: 'closed'; readonly cut: number }
+  | { readonly type: 'alarm'; readonly slot: number; readonly alarm: NodeAlarm }
   | { readonly type: 'log'; readonly entry: ForwardedEvent }
   | { readonly type: 'pulse'; readonly lagMs: number; readonly accessLogDropped: number };

@@ -1,4 +1,3 @@
-import { createBalancers } from '../balancers/registry.ts';
 import { CidrSet } from '../core/cidr.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -48,8 +47,12 @@ export class Worker {
     this.#accessLog = accessLog;
     this.#wheel = new TimerWheel(ports.clock);
     const table = new NodeTable(seed.nodes, seed.index);
-    this.#directory = new NodeDirectory(table, new CounterBlock(seed.counters.nodes, seed.index));
-    this.#snapshots = new SnapshotStore(this.#directory, table, createBalancers(ports.random), ports.clock);
+    this.#directory = new NodeDirectory({
+      table,
+      counters: new CounterBlock(seed.counters.nodes, seed.index),
+      alarm: (slot, alarm) => ports.send({ type: 'alarm', slot, alarm }),
+    });
+    this.#snapshots = new SnapshotStore(this.#directory, table, ports.random);
     const { http, stream } = seed.settings;
     const plane: DataPlane = {
       clock: ports.clock,

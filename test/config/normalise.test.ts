@@ -48,6 +48,8 @@ test('the defaults of an upstream and its checks', () => {
     type: 'roundrobin',
     nodes: [{ host: '::1', port: 80, weight: 2, priority: 0, metadata: {} }],
     discovery_args: {},
+    panic_threshold: 50,
+    overprovisioning: 1.4,
     scheme: 'http',
     retry_timeout: 0,
     timeout: { connect: 3, send: 60, read: 60 },

@@ -6,19 +6,15 @@ import { Statistics } from '../../src/control/statistics.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { Health } from '../../src/upstream/node-table.ts';
 import type { PlanPatch } from '../../src/upstream/plan.ts';
+import { plainUpstream } from '../support/planned.ts';
 
 const WORKERS = [0, 1];
 
 function upstream(id: string, ports: readonly number[], type = 'roundrobin'): CompiledUpstream {
   return {
     id,
-    type,
-    timeouts: { connect: 1, send: 1, read: 1 },
-    retries: null,
-    retryTimeout: 0,
-    passHost: 'pass',
-    upstreamHost: null,
-    keepalive: { size: 1, idleTimeout: 1, requests: 1 },
+    ...plainUpstream,
+    balancer: { ...plainUpstream.balancer, type },
     nodes: ports.map((port) => ({ host: '10.0.0.1', port, weight: 1, priority: 0, metadata: {}, tags: [] })),
   };
 }
@@ -32,6 +28,7 @@ function route(id: string, upstreamId: string): CompiledRoute {
     priority: 0,
     remoteAddrs: [],
     upstreamId,
+    subset: null,
     timeouts: null,
     websocket: true,
     stripPrefix: null,

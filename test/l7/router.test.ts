@@ -15,6 +15,7 @@ function route(id: string, uris: string | string[], more: Partial<PlannedRoute> 
     priority: 0,
     remoteAddrs: [],
     upstreamId: 'u',
+    subset: null,
     timeouts: null,
     websocket: false,
     stripPrefix: null,

@@ -1,24 +1,24 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { createBalancers } from '../../src/balancers/registry.ts';
 import type { Address } from '../../src/core/address.ts';
 import { CidrSet } from '../../src/core/cidr.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Log } from '../../src/core/log.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
-import type { Node } from '../../src/discovery/types.ts';
 import type { DataPlane, ListenerPlan } from '../../src/l4/listener.ts';
 import { HttpListener } from '../../src/l7/http-listener.ts';
 import type { HttpSettings } from '../../src/l7/settings.ts';
 import type { AccessEntry } from '../../src/telemetry/access-log.ts';
 import { CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
 import { allocateAllCounters, type CountersMemory, statusField } from '../../src/telemetry/counters.ts';
+import type { NodeAlarm } from '../../src/upstream/handle.ts';
 import { allocateNodeTable, NodeTable } from '../../src/upstream/node-table.ts';
 import type { PlannedRoute, PlannedUpstream } from '../../src/upstream/plan.ts';
 import { NodeDirectory } from '../../src/worker/node-directory.ts';
 import { SnapshotStore } from '../../src/worker/snapshot-store.ts';
 import { type BackendHandler, HttpBackend, plainBackend } from './http-backend.ts';
+import { plainUpstream, plannedNode } from './planned.ts';
 import { RawClient } from './raw-client.ts';
 
 export type UpstreamOptions = Partial<Omit<PlannedUpstream, 'id' | 'slot' | 'nodes'>>;
@@ -36,10 +36,6 @@ export interface PlaneOptions {
 
 const WIDE = { connect: 10_000, send: 10_000, read: 10_000 };
 
-export function plannedNode(address: Address): Node {
-  return { ...address, weight: 1, priority: 0, metadata: {}, tags: [] };
-}
-
 /** An HTTP listener in this thread, with the parts that a worker gives it and one route to one upstream. */
 export class TestPlane {
   readonly table: NodeTable;
@@ -50,6 +46,8 @@ export class TestPlane {
   readonly clock: Clock;
   readonly entries: AccessEntry[] = [];
   readonly errors: string[] = [];
+  /** What the worker would have told the control thread. */
+  readonly alarms: { slot: number; alarm: NodeAlarm }[] = [];
   /** What the test means to be in `errors` at its end. */
   expectedErrors: string[] = [];
   #version = 0;
@@ -62,8 +60,12 @@ export class TestPlane {
     const memory = allocateNodeTable(1, this.clock.now());
     this.table = new NodeTable(memory, 0);
     this.counters = allocateAllCounters(1, 1024);
-    const directory = new NodeDirectory(this.table, new CounterBlock(this.counters.nodes, 0));
-    this.snapshots = new SnapshotStore(directory, this.table, createBalancers(seededRandom(1)), this.clock);
+    const directory = new NodeDirectory({
+      table: this.table,
+      counters: new CounterBlock(this.counters.nodes, 0),
+      alarm: (slot, alarm) => void this.alarms.push({ slot, alarm }),
+    });
+    this.snapshots = new SnapshotStore(directory, this.table, seededRandom(1));
     this.wheel = new TimerWheel(this.clock, options.tickMs ?? 20);
     const plane: DataPlane = {
       clock: this.clock,
@@ -150,13 +152,9 @@ export class TestPlane {
     return {
       id: 'test',
       slot: 0,
-      type: 'roundrobin',
-      nodes: nodes.map((address) => ({ slot: this.#slot(address), node: plannedNode(address) })),
+      ...plainUpstream,
+      nodes: nodes.map((address) => plannedNode(this.#slot(address), address)),
       timeouts: WIDE,
-      retries: null,
-      retryTimeout: 0,
-      passHost: 'pass',
-      upstreamHost: null,
       keepalive: { size: 64, idleTimeout: 60_000, requests: 1000 },
       ...upstream,
     };
@@ -200,6 +198,7 @@ function plannedRoute(route: Partial<PlannedRoute> = {}): PlannedRoute {
     priority: 0,
     remoteAddrs: [],
     upstreamId: 'test',
+    subset: null,
     timeouts: null,
     websocket: false,
     stripPrefix: null,

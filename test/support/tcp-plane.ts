@@ -1,6 +1,7 @@
 import type { Balancer, NodeHandle } from '../../src/balancers/types.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Log } from '../../src/core/log.ts';
+import { seededRandom } from '../../src/core/random.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import type { DataPlane, ListenerPlan } from '../../src/l4/listener.ts';
 import { TcpListener } from '../../src/l4/tcp-listener.ts';
@@ -11,6 +12,7 @@ import { allocateNodeTable, NODE_CAPACITY, NodeTable } from '../../src/upstream/
 import type { PlannedStreamRoute, PlannedUpstream } from '../../src/upstream/plan.ts';
 import { Snapshot, type SnapshotSource } from '../../src/upstream/snapshot.ts';
 import { Upstream } from '../../src/upstream/upstream.ts';
+import { plainUpstream, plannedNode } from './planned.ts';
 
 export const ROUTE_SLOT = 3;
 export const LISTENER_SLOT = 2;
@@ -136,24 +138,19 @@ export class TcpPlane {
   }
 
   #upstream(options: TcpPlaneOptions, nodeCounters: CounterBlock): Upstream {
-    const nodes = options.ports.map((port, slot) => ({
-      slot,
-      node: { host: '127.0.0.1', port, weight: 1, priority: 0, metadata: {}, tags: [] },
-    }));
+    const nodes = options.ports.map((port, slot) => plannedNode(slot, { port }));
     const plan: PlannedUpstream = {
       id: 'u',
       slot: 0,
-      type: inOrder.type,
+      ...plainUpstream,
       nodes,
       timeouts: { connect: options.connectTimeout ?? 5000, send: 0, read: 0 },
       retries: options.retries ?? null,
       retryTimeout: options.retryTimeout ?? 0,
-      passHost: 'pass',
-      upstreamHost: null,
-      keepalive: { size: 0, idleTimeout: 0, requests: 0 },
     };
-    const handles = nodes.map((planned) => new TableHandle(planned, this.table, nodeCounters));
-    return new Upstream(plan, handles, inOrder, null, this.table, this.clock);
+    const ports = { table: this.table, counters: nodeCounters, alarm: () => {} };
+    const handles = nodes.map((planned) => new TableHandle(planned, plan, ports));
+    return new Upstream(plan, handles, null, { balancer: inOrder, table: this.table, random: seededRandom(1) });
   }
 
   #log(): Log {
@@ -182,6 +179,7 @@ export function streamRoute(fields: Partial<PlannedStreamRoute>): PlannedStreamR
     serverPort: null,
     remoteAddrs: [],
     upstreamId: 'u',
+    subset: null,
     ...fields,
   };
 }

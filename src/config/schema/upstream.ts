@@ -3,6 +3,7 @@ import { checksSchema } from './checks.ts';
 import { about, id } from './common.ts';
 import { count, seconds, secondsOrZero, strict, text, texts, withDefault } from './field.ts';
 import { nodesSchema } from './node.ts';
+import { spreadFields } from './spread.ts';
 
 const timeoutSchema = strict(
   {
@@ -46,6 +47,7 @@ const upstreamFields = {
     ),
     {},
   ),
+  ...spreadFields,
   scheme: withDefault(Type.Enum(['http'], { description: 'Protocol that the nodes speak.' }), 'http'),
   retries: Type.Optional(
     count(
