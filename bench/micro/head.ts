@@ -104,6 +104,7 @@ function route(id: number, uri: string): PlannedRoute {
     subset: null,
     timeouts: null,
     websocket: false,
+    breaker: null,
     stripPrefix: null,
   };
 }

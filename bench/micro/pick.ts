@@ -16,7 +16,7 @@ const context: PickContext = { hash: 0, now: 0, tried: [] };
 const table = new NodeTable(allocateNodeTable(1, 0), 0);
 const settings = {
   balancer: { type: 'roundrobin', decayMs: 10_000, boundedLoad: 0 },
-  passive: { streaks: [], slowMicros: 0 },
+  passive: { streaks: [], slowMicros: 0, failStatuses: [], retryAfterMs: 0 },
 };
 const counters = new CounterBlock(allocateCounters(1, 10_000, NODE_FIELDS), 0);
 

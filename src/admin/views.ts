@@ -10,6 +10,8 @@ export interface NodeView {
   readonly health: 'unknown' | 'healthy' | 'unhealthy';
   /** True while a connection failure keeps the node out of the selection. */
   readonly demoted: boolean;
+  /** Null unless outlier detection keeps the node out. */
+  readonly ejected: EjectionView | null;
   readonly inflight: number;
   /** Smoothed time to the answer; null when nothing was measured. */
   readonly latency_ms: number | null;
@@ -19,6 +21,16 @@ export interface NodeView {
   readonly metadata: Readonly<Record<string, string>>;
   /** What the last failed probe found. */
   readonly last_error?: string;
+}
+
+/** Why outlier detection keeps a node out. */
+export interface EjectionView {
+  readonly reason: string;
+  /** Which ejection in a row it is. */
+  readonly times: number;
+  readonly for_seconds: number;
+  /** After that a single request tries the node; 0 when that is due. */
+  readonly trial_in_seconds: number;
 }
 
 /** Where an upstream's nodes come from. */

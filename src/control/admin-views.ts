@@ -14,12 +14,13 @@ export class GatewayAdminViews implements AdminViews {
   constructor(state: StateOfGateway, exposition: Exposition) {
     this.#state = state;
     this.#exposition = exposition;
-    const { clock, statistics, assembly, nodeSets, monitor } = state;
+    const { clock, statistics, assembly, nodeSets, monitor, supervision } = state;
     this.#parts = {
       clock,
       statistics,
       sourceOf: (id) => assembly.sourceOf(id),
       nodeSet: (source) => (source.kind === 'static' ? undefined : nodeSets.get(source.query)),
+      ejection: (key) => supervision.outliers.ejection(key),
       lastProbeError: (key) => {
         const last = monitor.state(key)?.last;
         return last && last.verdict !== 'success' ? last.detail : null;

@@ -147,12 +147,21 @@ export class AutoRouter {
       upstreams: new Map(upstreams.map((upstream) => [upstream.id, this.#defineUpstream(upstream)])),
       routes: routes.flatMap(defineRoute),
       streamRoutes: routes.flatMap(defineStreamRoute),
+      routeBreakers: new Map(),
     };
   }
 
   #defineUpstream({ id, source, service, nodes }: AutoUpstream): UpstreamDefinition {
     const query = { source, service, args: sourceFilters(source, this.#parts.settings) };
-    return { id, settings: this.#settings, source: { kind: 'claimed', query, nodes }, checks: null, checkPort: null };
+    return {
+      id,
+      settings: this.#settings,
+      source: { kind: 'claimed', query, nodes },
+      checks: null,
+      outliers: null,
+      breaker: null,
+      checkPort: null,
+    };
   }
 }
 
@@ -193,6 +202,7 @@ function defineRoute({ id, claim, upstream }: AutoRoute): CompiledRoute[] {
       subset: null,
       timeouts: null,
       websocket: true,
+      breaker: null,
       stripPrefix: claim.stripPrefix,
     },
   ];

@@ -9,8 +9,11 @@ import type {
   StreamRoute,
 } from '../config/types.ts';
 import type { Node, ServiceQuery } from '../discovery/types.ts';
+import type { BreakerPlan } from '../health/breaker/types.ts';
+import type { OutlierPlan } from '../health/outliers/types.ts';
 import type { ActiveCheckPlan } from '../health/types.ts';
 import type { Timeouts } from '../upstream/plan.ts';
+import { breakerRules, planBreaker, planOutliers, planPassive } from './passive-plans.ts';
 import type { CompiledRoute, CompiledStreamRoute, CompiledUpstream } from './publisher.ts';
 import { planSpread, planSubset } from './spread.ts';
 
@@ -27,6 +30,8 @@ export interface UpstreamDefinition {
   readonly settings: Omit<CompiledUpstream, 'id' | 'nodes'>;
   readonly source: NodeSource;
   readonly checks: ActiveCheckPlan | null;
+  readonly outliers: OutlierPlan | null;
+  readonly breaker: BreakerPlan | null;
   /** Port to probe; null for the node's own. */
   readonly checkPort: number | null;
 }
@@ -36,6 +41,8 @@ export interface Definitions {
   readonly upstreams: ReadonlyMap<string, UpstreamDefinition>;
   readonly routes: readonly CompiledRoute[];
   readonly streamRoutes: readonly CompiledStreamRoute[];
+  /** Rules of the circuit breakers of routes, by id of the route. */
+  readonly routeBreakers: ReadonlyMap<string, BreakerPlan>;
 }
 
 const SECOND = 1000;
@@ -56,6 +63,7 @@ export function defineResources(document: Document): Definitions {
     upstreams,
     routes: routes.map((route) => defineRoute(route, services, upstreams)),
     streamRoutes: document.stream_routes.map((route) => defineStreamRoute(route, services)),
+    routeBreakers: breakersOf(routes),
   };
 }
 
@@ -69,6 +77,15 @@ function targetOf(
   if (resource.upstream_id !== undefined) return resource.upstream_id;
   const service = resource.service_id === undefined ? undefined : services.get(resource.service_id);
   return service?.upstream ? `service:${service.id}` : (service?.upstream_id ?? '');
+}
+
+function breakersOf(routes: readonly Route[]): ReadonlyMap<string, BreakerPlan> {
+  const breakers = new Map<string, BreakerPlan>();
+  for (const { id, circuit_breaker: breaker } of routes) {
+    const rules = breakerRules(breaker);
+    if (rules) breakers.set(id, rules);
+  }
+  return breakers;
 }
 
 function defineRoute(
@@ -92,6 +109,7 @@ function defineRoute(
     timeouts: route.timeout && inherited ? { ...inherited, ...timeouts(route.timeout) } : null,
     websocket: route.enable_websocket && (service?.enable_websocket ?? true),
     stripPrefix: null,
+    breaker: planBreaker(route.circuit_breaker),
   };
 }
 
@@ -114,7 +132,8 @@ function defineUpstream(id: string, upstream: InlineUpstream, document: Document
       balancer: { type: upstream.type, decayMs: 10_000, boundedLoad: 0 },
       hash: null,
       spread: planSpread(upstream, document.zone),
-      passive: { streaks: [], slowMicros: 0 },
+      passive: planPassive(upstream),
+      breaker: planBreaker(upstream.circuit_breaker),
       timeouts: timeouts(upstream.timeout),
       retries: upstream.retries ?? null,
       retryTimeout: upstream.retry_timeout * SECOND,
@@ -124,6 +143,8 @@ function defineUpstream(id: string, upstream: InlineUpstream, document: Document
     },
     source: sourceOf(upstream, document.discovery),
     checks: upstream.checks?.active ? checkPlan(upstream.checks.active) : null,
+    outliers: upstream.checks?.passive ? planOutliers(upstream.checks.passive) : null,
+    breaker: breakerRules(upstream.circuit_breaker),
     checkPort: upstream.checks?.active?.port ?? null,
   };
 }

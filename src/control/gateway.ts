@@ -10,6 +10,7 @@ import { Catalogs } from '../discovery/catalogs.ts';
 import { LastGoodCache } from '../discovery/last-good-cache.ts';
 import { NodeSets } from '../discovery/node-sets.ts';
 import { Exposition } from '../telemetry/exposition.ts';
+import type { NodeAlarm } from '../upstream/handle.ts';
 import type { DataPathSettings, WorkerSeed } from '../worker/protocol.ts';
 import { createMonitor } from './active-checks.ts';
 import { GatewayAdminViews } from './admin-views.ts';
@@ -24,6 +25,7 @@ import { HistoryFile } from './history-file.ts';
 import { type ListenerPlans, planListeners } from './listeners.ts';
 import type { NodeHistory } from './node-history.ts';
 import { NodeSlots } from './node-slots.ts';
+import type { Outliers } from './outliers.ts';
 import { Publisher } from './publisher.ts';
 import { Readiness } from './readiness.ts';
 import { createRegistrars } from './registrars.ts';
@@ -32,6 +34,7 @@ import { SelfRegistration } from './self-registration.ts';
 import type { StateOfGateway } from './state-of-gateway.ts';
 import { staticChanges } from './static-settings.ts';
 import { Statistics } from './statistics.ts';
+import { beginRamps, createSupervision } from './supervision.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 const SECOND = 1000;
@@ -144,10 +147,14 @@ export class Gateway implements Closable {
       log,
       publish: (patch) => this.#pool?.publish(patch),
       workers: () => this.#pool?.alive() ?? [],
+      joined: (slots) => beginRamps(statistics.table, slots, clock.now()),
     });
-    const monitor = this.#scope.own(createMonitor(this.#options, statistics, nodeSlots, publisher));
+    const supervision = this.#scope.own(createSupervision(this.#options, statistics, nodeSlots, publisher));
+    const monitor = this.#scope.own(
+      createMonitor(this.#options, statistics, nodeSlots, publisher, supervision.outliers),
+    );
     const history = await this.#history();
-    const assembly = new Assembly(nodeSets, publisher, monitor, history);
+    const assembly = new Assembly(nodeSets, publisher, monitor, supervision, history);
     const autoRouter = new AutoRouter({ nodeSets, catalogs, assembly, settings: document.discovery, discoveries, log });
     this.#assembly = assembly;
     assembly.setFile(defineResources(document));
@@ -156,10 +163,10 @@ export class Gateway implements Closable {
 
     const readyTimeout = document.discovery.ready_timeout * SECOND;
     const readiness = new Readiness(clock, readyTimeout, () => autoRouter.waitingFor());
-    const pool = this.#workerPool(workers, statistics, listeners, publisher, nodeSlots);
+    const pool = this.#workerPool(workers, statistics, listeners, publisher, nodeSlots, supervision.outliers);
     const { reloads } = this;
     const admin = this.#admin({
-      ...{ clock, statistics, publisher, assembly, autoRouter, nodeSets, catalogs, monitor },
+      ...{ clock, statistics, publisher, assembly, autoRouter, nodeSets, catalogs, monitor, supervision },
       ...{ listeners, pool, readiness, reloads, history },
     });
     const adminAddress = await admin.start();
@@ -219,6 +226,7 @@ export class Gateway implements Closable {
     listeners: ListenerPlans,
     publisher: Publisher,
     nodeSlots: NodeSlots,
+    outliers: Outliers,
   ): WorkerPool {
     const { clock, random, log } = this.#options;
     const plans = [...listeners.http, ...listeners.tcp];
@@ -228,6 +236,7 @@ export class Gateway implements Closable {
       index,
       nodes: statistics.nodeMemory,
       counters: statistics.counterMemory,
+      breakers: statistics.breakerMemory,
       httpListeners: capped(listeners.http),
       tcpListeners: capped(listeners.tcp),
       settings: dataPathSettings(this.#options.document),
@@ -236,7 +245,7 @@ export class Gateway implements Closable {
     const events = {
       released: (worker: number, version: number, slots: readonly number[]) =>
         nodeSlots.released(worker, version, slots),
-      alarm: () => {},
+      alarm: (slot: number, alarm: NodeAlarm) => outliers.alarm(slot, alarm),
       gone: (worker: number) => {
         nodeSlots.workerGone(worker);
         statistics.closeConnectionsOf(

@@ -26,6 +26,8 @@ export interface PublisherParts {
   readonly log: Log;
   /** Sends a patch to every worker. */
   publish(patch: PlanPatch): void;
+  /** These slots were given to nodes that came to an upstream which had others. */
+  joined(slots: readonly number[]): void;
   /** Indices of the workers that may hold an older plan. */
   workers(): readonly number[];
 }
@@ -96,6 +98,7 @@ export class Publisher {
       if (after && sameData(before, after)) continue;
       if (!after && !before) continue;
       departed.push(...departedKeys(id, before, after ?? null));
+      this.#parts.joined(joinedSlots(before, after ?? null));
       if (after) changed.push(after);
       else removed.push(id);
       this.#remember(id, after ?? null);
@@ -168,6 +171,13 @@ export class Publisher {
     const limit = capacity === null ? '' : ` (${capacity})`;
     this.#parts.log.error('plan.full', `${what} is left out: the table of ${kind} is full${limit}`);
   }
+}
+
+/** Of a set that is new as a whole nobody has joined. */
+function joinedSlots(before: PlannedUpstream | undefined, after: PlannedUpstream | null): number[] {
+  if (!before || before.nodes.length === 0 || !after) return [];
+  const present = new Set(before.nodes.map((planned) => planned.slot));
+  return after.nodes.map((planned) => planned.slot).filter((slot) => !present.has(slot));
 }
 
 function departedKeys(id: string, before: PlannedUpstream | undefined, after: PlannedUpstream | null): string[] {

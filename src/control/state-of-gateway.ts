@@ -10,6 +10,7 @@ import type { Publisher } from './publisher.ts';
 import type { Readiness } from './readiness.ts';
 import type { ReloadRecord } from './reload-record.ts';
 import type { Statistics } from './statistics.ts';
+import type { Supervision } from './supervision.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 /** The parts of a gateway that its views are made from. */
@@ -22,6 +23,7 @@ export interface StateOfGateway {
   readonly nodeSets: NodeSets;
   readonly catalogs: Catalogs;
   readonly monitor: HealthMonitor;
+  readonly supervision: Supervision;
   readonly listeners: ListenerPlans;
   readonly pool: WorkerPool;
   readonly readiness: Readiness;

@@ -1,6 +1,7 @@
-import type { NodeView, SourceView, UpstreamView } from '../admin/views.ts';
+import type { EjectionView, NodeView, SourceView, UpstreamView } from '../admin/views.ts';
 import type { Clock } from '../core/clock.ts';
 import type { NodeSet } from '../discovery/types.ts';
+import type { Ejection } from '../health/outliers/types.ts';
 import { NodeField } from '../telemetry/counters.ts';
 import { OUTCOME_NAMES } from '../telemetry/outcome-names.ts';
 import { HEALTH_NAMES } from '../upstream/node-table.ts';
@@ -16,6 +17,8 @@ export interface UpstreamViewParts {
   /** Where the nodes of an upstream come from; undefined once it is gone. */
   sourceOf(upstreamId: string): NodeSource | undefined;
   nodeSet(source: NodeSource): NodeSet | undefined;
+  /** Why outlier detection keeps a node out; null when it does not. */
+  ejection(key: string): Ejection | null;
   /** What the last failed probe of a node found; null when there was none. */
   lastProbeError(key: string): string | null;
 }
@@ -50,6 +53,13 @@ function viewSource(source: NodeSource | undefined): SourceView {
   return { type: source.query.source, service: source.query.service, args: source.query.args };
 }
 
+function viewEjection(ejection: Ejection | null, now: number): EjectionView | null {
+  if (!ejection) return null;
+  const { reason, times, since, until } = ejection;
+  const seconds = (ms: number) => Math.round(Math.max(0, ms)) / 1000;
+  return { reason, times, for_seconds: seconds(now - since), trial_in_seconds: seconds(until - now) };
+}
+
 function viewNode(upstreamId: string, { slot, node }: PlannedNode, now: number, parts: UpstreamViewParts): NodeView {
   const { table, nodes } = parts.statistics;
   const latency = table.latency(slot);
@@ -62,6 +72,7 @@ function viewNode(upstreamId: string, { slot, node }: PlannedNode, now: number, 
     priority: node.priority,
     health: HEALTH_NAMES[table.health(slot)],
     demoted: table.demotedUntil(slot) > now,
+    ejected: viewEjection(parts.ejection(nodeKey(upstreamId, node)), now),
     inflight: table.inflight(slot),
     latency_ms: latency === 0 ? null : latency / 1000,
     requests: Object.fromEntries(requests),

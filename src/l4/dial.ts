@@ -54,6 +54,11 @@ export class Dial {
   }
 
   start(): void {
+    if (!this.#upstream.admits()) {
+      return this.#options.onFailed(
+        failure(`upstream ${this.#upstream.plan.id}: its circuit breaker is open`, 'BREAKER_OPEN'),
+      );
+    }
     const handle = this.#pick();
     if (handle) this.#try(handle);
     else this.#options.onFailed(failure(`upstream ${this.#upstream.plan.id} has no node to connect to`, 'NO_NODE'));

@@ -4,6 +4,7 @@ import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { CounterBlock } from '../telemetry/counter-table.ts';
+import type { BreakerCells } from '../upstream/breaker-cells.ts';
 import type { SnapshotSource } from '../upstream/snapshot.ts';
 
 /** What every listener of a worker shares. */
@@ -14,6 +15,7 @@ export interface DataPlane {
   readonly snapshots: SnapshotSource;
   readonly routeCounters: CounterBlock;
   readonly listenerCounters: CounterBlock;
+  readonly routeBreakers: BreakerCells;
 }
 
 /** Where a listener accepts, and its place in the counters. */

@@ -8,6 +8,7 @@ import { NodeHistory } from '../control/node-history.ts';
 import { NodeSlots } from '../control/node-slots.ts';
 import { Publisher } from '../control/publisher.ts';
 import { Statistics } from '../control/statistics.ts';
+import { beginRamps, createSupervision } from '../control/supervision.ts';
 import type { Timer } from '../core/clock.ts';
 import { type Closable, Scope } from '../core/scope.ts';
 import { LastGoodCache } from '../discovery/last-good-cache.ts';
@@ -46,9 +47,9 @@ export class LocalPlane implements Closable {
     this.#directory = new NodeDirectory({
       table,
       counters: new CounterBlock(statistics.counterMemory.nodes, SELF),
-      alarm: () => {},
+      alarm: (slot, alarm) => supervision.outliers.alarm(slot, alarm),
     });
-    this.snapshots = new SnapshotStore(this.#directory, table, random);
+    this.snapshots = new SnapshotStore(this.#directory, table, random, statistics.upstreamBreakers);
     const directory = stateDirectory === null ? null : join(stateDirectory, 'client');
     this.#cache = this.#scope.own(new LastGoodCache(directory, clock, log));
     const discoveries = createDiscoveries(document.discovery, null, this.#scope, tools);
@@ -61,9 +62,11 @@ export class LocalPlane implements Closable {
       log,
       publish: (patch) => this.snapshots.apply(patch),
       workers: () => [SELF],
+      joined: (slots) => beginRamps(statistics.table, slots, clock.now()),
     });
-    const monitor = this.#scope.own(createMonitor(tools, statistics, this.#nodeSlots, publisher));
-    this.#assembly = new Assembly(this.nodeSets, publisher, monitor, new NodeHistory(clock));
+    const supervision = this.#scope.own(createSupervision(tools, statistics, this.#nodeSlots, publisher));
+    const monitor = this.#scope.own(createMonitor(tools, statistics, this.#nodeSlots, publisher, supervision.outliers));
+    this.#assembly = new Assembly(this.nodeSets, publisher, monitor, supervision, new NodeHistory(clock));
   }
 
   async start(): Promise<void> {

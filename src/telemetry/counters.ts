@@ -24,7 +24,11 @@ export const RouteField = {
   responseBytes: STATUS_CODES.length + 1,
   retries: STATUS_CODES.length + 2,
   durationSum: STATUS_CODES.length + 3,
-  durationBuckets: STATUS_CODES.length + 4,
+  /** Requests that reached a node, and of those the failed and the slow ones; only counted for a circuit breaker. */
+  tried: STATUS_CODES.length + 4,
+  failed: STATUS_CODES.length + 5,
+  slow: STATUS_CODES.length + 6,
+  durationBuckets: STATUS_CODES.length + 7,
 } as const;
 /** The last bucket is +Inf. Buckets are not cumulative in memory. */
 export const ROUTE_FIELDS = RouteField.durationBuckets + DURATION_BUCKETS.length + 1;

@@ -105,7 +105,9 @@ export class TableHandle implements NodeHandle {
     const { slot } = this;
     if (this.#decayMs > 0) this.#table.setPeak(slot, failurePenalty(this.#table, slot, now, this.#decayMs), now);
     const streak = this.#table.extendStreak(slot, outcome);
-    if (streak === this.#passive.streaks[outcome]) this.#ports.alarm(slot, 'streak');
+    const limit = this.#passive.streaks[outcome] ?? 0;
+    // Again at each multiple: the first may have come while too many other nodes were ejected.
+    if (limit > 0 && streak % limit === 0) this.#ports.alarm(slot, 'streak');
     this.#endTrial('relapsed');
   }
 

@@ -54,6 +54,21 @@ export interface PlannedPassive {
   readonly streaks: readonly number[];
   /** Answers that take this long count as slow; 0 for none. */
   readonly slowMicros: number;
+  /** Statuses that count as a failure of the node. Empty: 500 and above. */
+  readonly failStatuses: readonly number[];
+  /** Longest time, in milliseconds, that `Retry-After` keeps a node out; 0 does not look at it. */
+  readonly retryAfterMs: number;
+}
+
+/** A circuit breaker as the data path sees it; its state is in the breaker cells. */
+export interface PlannedBreaker {
+  readonly status: number;
+  readonly contentType: string;
+  /** Null for an error message. */
+  readonly body: string | null;
+  readonly retryAfterSeconds: number;
+  /** Answers that take this long count as slow; 0 for none. */
+  readonly slowMicros: number;
 }
 
 /** What the hash of `chash` is made of. */
@@ -87,6 +102,7 @@ export interface PlannedUpstream {
   readonly hash: PlannedHash | null;
   readonly spread: PlannedSpread;
   readonly passive: PlannedPassive;
+  readonly breaker: PlannedBreaker | null;
   readonly nodes: readonly PlannedNode[];
   readonly timeouts: Timeouts;
   /** Tries besides the first; null when the configuration leaves it to the kind of failure. */
@@ -119,6 +135,7 @@ export interface PlannedRoute {
   /** Overrides the upstream's. */
   readonly timeouts: Timeouts | null;
   readonly websocket: boolean;
+  readonly breaker: PlannedBreaker | null;
   /** Path prefix cut off before the request is forwarded; null keeps the path. */
   readonly stripPrefix: string | null;
 }

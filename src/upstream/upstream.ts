@@ -1,5 +1,6 @@
 import type { Balancer, PickContext } from '../balancers/types.ts';
 import type { Random } from '../core/random.ts';
+import type { BreakerCells } from './breaker-cells.ts';
 import type { TableHandle } from './handle.ts';
 import type { NodeTable } from './node-table.ts';
 import type { PlannedSubset, PlannedUpstream } from './plan.ts';
@@ -10,6 +11,7 @@ export interface UpstreamTools {
   readonly balancer: Balancer;
   readonly table: NodeTable;
   readonly random: Random;
+  readonly breakers: BreakerCells;
 }
 
 /** An upstream as a worker uses it: its settings, its nodes, and the picks over all of them or over subsets. */
@@ -18,6 +20,7 @@ export class Upstream {
   readonly handles: readonly TableHandle[];
   readonly #table: NodeTable;
   readonly #random: Random;
+  readonly #breakers: BreakerCells;
   readonly #settings: SelectionSettings;
   readonly #whole: Selection;
   /** By key; built when a route first asks for one. */
@@ -29,6 +32,7 @@ export class Upstream {
     this.handles = handles;
     this.#table = tools.table;
     this.#random = tools.random;
+    this.#breakers = tools.breakers;
     const { slot, spread } = plan;
     this.#settings = { balancer: tools.balancer, slot, spread, hashes: plan.hash !== null };
     this.#whole = this.#select(handles, before === null ? null : before.#whole);
@@ -39,6 +43,11 @@ export class Upstream {
   /** The node for the next use, not in `context.tried`; null when there is none. */
   pick(context: PickContext, subset: PlannedSubset | null): TableHandle | null {
     return (subset === null ? this.#whole : this.selection(subset)).pick(context);
+  }
+
+  /** False while the circuit breaker is open. Each `true` of a half-open breaker uses up a trial. */
+  admits(): boolean {
+    return this.plan.breaker === null || this.#breakers.admits(this.plan.slot);
   }
 
   /** The nodes that a route with this subset uses, and the state of their pick. */

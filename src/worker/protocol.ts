@@ -20,11 +20,18 @@ export interface DataPathSettings {
   readonly accessLog: string;
 }
 
+/** Circuit breakers, one a row: those of upstreams by the slot of the upstream, those of routes by that of the route. */
+export interface BreakerMemory {
+  readonly upstreams: SharedArrayBuffer;
+  readonly routes: SharedArrayBuffer;
+}
+
 /** What a worker is born with. */
 export interface WorkerSeed {
   readonly index: number;
   readonly nodes: NodeTableMemory;
   readonly counters: CountersMemory;
+  readonly breakers: BreakerMemory;
   readonly httpListeners: readonly ListenerPlan[];
   readonly tcpListeners: readonly ListenerPlan[];
   readonly settings: DataPathSettings;

@@ -1,5 +1,6 @@
 import { createBalancer } from '../balancers/registry.ts';
 import type { Random } from '../core/random.ts';
+import type { BreakerCells } from '../upstream/breaker-cells.ts';
 import type { TableHandle } from '../upstream/handle.ts';
 import type { NodeTable } from '../upstream/node-table.ts';
 import type { PlannedUpstream, PlanPatch } from '../upstream/plan.ts';
@@ -13,14 +14,16 @@ export class SnapshotStore implements SnapshotSource {
   readonly #directory: NodeDirectory;
   readonly #table: NodeTable;
   readonly #random: Random;
+  readonly #breakers: BreakerCells;
   /** Replaced, but some request still routes by them; oldest first. */
   readonly #retired = new Set<Snapshot>();
   readonly #listeners: ((snapshot: Snapshot) => void)[] = [];
 
-  constructor(directory: NodeDirectory, table: NodeTable, random: Random) {
+  constructor(directory: NodeDirectory, table: NodeTable, random: Random, breakers: BreakerCells) {
     this.#directory = directory;
     this.#table = table;
     this.#random = random;
+    this.#breakers = breakers;
   }
 
   onReplaced(listener: (snapshot: Snapshot) => void): void {
@@ -78,6 +81,6 @@ export class SnapshotStore implements SnapshotSource {
     const random = this.#random;
     const balancer = createBalancer(plan.balancer, random);
     const handles = plan.nodes.map((planned) => this.#directory.handle(planned, plan));
-    return new Upstream(plan, handles, previous, { balancer, table: this.#table, random });
+    return new Upstream(plan, handles, previous, { balancer, table: this.#table, random, breakers: this.#breakers });
   }
 }

@@ -8,6 +8,7 @@ import { TcpListener } from '../l4/tcp-listener.ts';
 import { HttpListener } from '../l7/http-listener.ts';
 import { JsonAccessLog } from '../telemetry/access-log.ts';
 import { CounterBlock } from '../telemetry/counter-table.ts';
+import { BreakerCells } from '../upstream/breaker-cells.ts';
 import { NodeTable } from '../upstream/node-table.ts';
 import { NodeDirectory } from './node-directory.ts';
 import type { FromWorker, ToWorker, WorkerSeed } from './protocol.ts';
@@ -52,7 +53,12 @@ export class Worker {
       counters: new CounterBlock(seed.counters.nodes, seed.index),
       alarm: (slot, alarm) => ports.send({ type: 'alarm', slot, alarm }),
     });
-    this.#snapshots = new SnapshotStore(this.#directory, table, ports.random);
+    this.#snapshots = new SnapshotStore(
+      this.#directory,
+      table,
+      ports.random,
+      new BreakerCells(seed.breakers.upstreams),
+    );
     const { http, stream } = seed.settings;
     const plane: DataPlane = {
       clock: ports.clock,
@@ -61,6 +67,7 @@ export class Worker {
       snapshots: this.#snapshots,
       routeCounters: new CounterBlock(seed.counters.routes, seed.index),
       listenerCounters: new CounterBlock(seed.counters.listeners, seed.index),
+      routeBreakers: new BreakerCells(seed.breakers.routes),
     };
     const httpSettings = {
       headTimeoutMs: http.headTimeoutMs,

@@ -28,6 +28,7 @@ const UPSTREAM: UpstreamView = {
       priority: 0,
       health: 'healthy',
       demoted: false,
+      ejected: null,
       inflight: 2,
       latency_ms: 1.5,
       requests: { success: 3 },

@@ -31,6 +31,7 @@ function route(id: string, upstreamId: string): CompiledRoute {
     subset: null,
     timeouts: null,
     websocket: true,
+    breaker: null,
     stripPrefix: null,
   };
 }
@@ -39,10 +40,12 @@ function setUp() {
   const statistics = new Statistics(WORKERS.length, 0);
   const nodeSlots = new NodeSlots(statistics.table, statistics.nodes);
   const patches: PlanPatch[] = [];
+  const joined: number[] = [];
   const publisher = new Publisher({
     nodeSlots,
     routeCounters: statistics.routes,
     log: silentLog,
+    joined: (slots) => void joined.push(...slots),
     publish: (patch) => void patches.push(patch),
     workers: () => WORKERS,
   });
@@ -50,7 +53,7 @@ function setUp() {
     publisher.update(new Map(upstreams.map((item) => [item.id, item])), null, null);
   const slotOf = (id: string, port: number) =>
     publisher.upstreams.get(id)?.nodes.find(({ node }) => node.port === port)?.slot;
-  return { statistics, nodeSlots, publisher, patches, set, slotOf };
+  return { statistics, nodeSlots, publisher, patches, joined, set, slotOf };
 }
 
 describe('Publisher', () => {

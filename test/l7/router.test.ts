@@ -18,6 +18,7 @@ function route(id: string, uris: string | string[], more: Partial<PlannedRoute> 
     subset: null,
     timeouts: null,
     websocket: false,
+    breaker: null,
     stripPrefix: null,
     ...more,
   };

@@ -12,6 +12,7 @@ import type { HttpSettings } from '../../src/l7/settings.ts';
 import type { AccessEntry } from '../../src/telemetry/access-log.ts';
 import { CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
 import { allocateAllCounters, type CountersMemory, statusField } from '../../src/telemetry/counters.ts';
+import { allocateBreakers, BreakerCells } from '../../src/upstream/breaker-cells.ts';
 import type { NodeAlarm } from '../../src/upstream/handle.ts';
 import { allocateNodeTable, NodeTable } from '../../src/upstream/node-table.ts';
 import type { PlannedRoute, PlannedUpstream } from '../../src/upstream/plan.ts';
@@ -41,6 +42,8 @@ export class TestPlane {
   readonly table: NodeTable;
   readonly snapshots: SnapshotStore;
   readonly counters: CountersMemory;
+  readonly upstreamBreakers: BreakerCells;
+  readonly routeBreakers: BreakerCells;
   readonly listener: HttpListener;
   readonly wheel: TimerWheel;
   readonly clock: Clock;
@@ -65,7 +68,9 @@ export class TestPlane {
       counters: new CounterBlock(this.counters.nodes, 0),
       alarm: (slot, alarm) => void this.alarms.push({ slot, alarm }),
     });
-    this.snapshots = new SnapshotStore(directory, this.table, seededRandom(1));
+    this.upstreamBreakers = new BreakerCells(allocateBreakers(8));
+    this.routeBreakers = new BreakerCells(allocateBreakers(1024));
+    this.snapshots = new SnapshotStore(directory, this.table, seededRandom(1), this.upstreamBreakers);
     this.wheel = new TimerWheel(this.clock, options.tickMs ?? 20);
     const plane: DataPlane = {
       clock: this.clock,
@@ -74,6 +79,7 @@ export class TestPlane {
       snapshots: this.snapshots,
       routeCounters: new CounterBlock(this.counters.routes, 0),
       listenerCounters: new CounterBlock(this.counters.listeners, 0),
+      routeBreakers: this.routeBreakers,
     };
     this.listener = new HttpListener(listenerPlan(options.listener), plane, httpSettings(options.settings), {
       record: (entry) => void this.entries.push(entry),
@@ -201,6 +207,7 @@ function plannedRoute(route: Partial<PlannedRoute> = {}): PlannedRoute {
     subset: null,
     timeouts: null,
     websocket: false,
+    breaker: null,
     stripPrefix: null,
     ...route,
   };

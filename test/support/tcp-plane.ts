@@ -7,6 +7,7 @@ import type { DataPlane, ListenerPlan } from '../../src/l4/listener.ts';
 import { TcpListener } from '../../src/l4/tcp-listener.ts';
 import { CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
 import { allocateAllCounters } from '../../src/telemetry/counters.ts';
+import { allocateBreakers, BreakerCells } from '../../src/upstream/breaker-cells.ts';
 import { TableHandle } from '../../src/upstream/handle.ts';
 import { allocateNodeTable, NODE_CAPACITY, NodeTable } from '../../src/upstream/node-table.ts';
 import type { PlannedStreamRoute, PlannedUpstream } from '../../src/upstream/plan.ts';
@@ -101,6 +102,7 @@ export class TcpPlane {
       snapshots: this.snapshots,
       routeCounters: new CounterBlock(counters.routes, 0),
       listenerCounters: new CounterBlock(counters.listeners, 0),
+      routeBreakers: new BreakerCells(allocateBreakers(1024)),
     };
     this.listener = new TcpListener(listenerPlan(options.maxConnections ?? 10_000, options.port), this.dataPlane, {
       idleTimeoutMs: options.idleTimeoutMs ?? 0,
@@ -150,7 +152,10 @@ export class TcpPlane {
     };
     const ports = { table: this.table, counters: nodeCounters, alarm: () => {} };
     const handles = nodes.map((planned) => new TableHandle(planned, plan, ports));
-    return new Upstream(plan, handles, null, { balancer: inOrder, table: this.table, random: seededRandom(1) });
+    return new Upstream(plan, handles, null, {
+      ...{ balancer: inOrder, table: this.table, random: seededRandom(1) },
+      breakers: new BreakerCells(allocateBreakers(8)),
+    });
   }
 
   #log(): Log {

@@ -6,6 +6,7 @@ import { type Balancer, Outcome, type PickContext } from '../../src/balancers/ty
 import { seededRandom } from '../../src/core/random.ts';
 import { allocateCounters, CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
 import { NODE_FIELDS, NodeField } from '../../src/telemetry/counters.ts';
+import { allocateBreakers, BreakerCells } from '../../src/upstream/breaker-cells.ts';
 import { TableHandle } from '../../src/upstream/handle.ts';
 import { allocateNodeTable, Health, NodeTable, type NodeTableMemory } from '../../src/upstream/node-table.ts';
 import type { PlannedUpstream } from '../../src/upstream/plan.ts';
@@ -67,7 +68,10 @@ class Worker {
       ...plainUpstream,
       nodes: handles.map(({ slot, node }) => ({ slot, node, override: null })),
     };
-    return new Upstream(plan, handles, previous, { balancer: counted, table: this.table, random: noChance });
+    return new Upstream(plan, handles, previous, {
+      ...{ balancer: counted, table: this.table, random: noChance },
+      breakers: new BreakerCells(allocateBreakers(16)),
+    });
   }
 }
 

@@ -4,6 +4,7 @@ import { Outcome } from '../../src/balancers/types.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { CounterBlock } from '../../src/telemetry/counter-table.ts';
 import { allocateAllCounters } from '../../src/telemetry/counters.ts';
+import { allocateBreakers, BreakerCells } from '../../src/upstream/breaker-cells.ts';
 import { allocateNodeTable, NodeTable } from '../../src/upstream/node-table.ts';
 import type { PlannedUpstream, PlanPatch } from '../../src/upstream/plan.ts';
 import { NodeDirectory } from '../../src/worker/node-directory.ts';
@@ -43,7 +44,7 @@ describe('SnapshotStore and NodeDirectory', () => {
       counters: new CounterBlock(allocateAllCounters(1, 1024).nodes, 0),
       alarm: () => {},
     });
-    store = new SnapshotStore(directory, table, seededRandom(1));
+    store = new SnapshotStore(directory, table, seededRandom(1), new BreakerCells(allocateBreakers(4)));
   });
 
   it('shares what a patch does not name', () => {

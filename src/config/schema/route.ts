@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { circuitBreakerSchema } from './circuit-breaker.ts';
 import { about, hosts, id, remoteAddress, remoteAddresses, routeTimeout, serviceId, upstreamId } from './common.ts';
 import { count, flag, strict, text, withDefault } from './field.ts';
 import { subsetSchema } from './subset.ts';
@@ -42,6 +43,7 @@ export const routeSchema = strict(
     service_id: Type.Optional(serviceId),
     subset: Type.Optional(subsetSchema),
     timeout: Type.Optional(routeTimeout),
+    circuit_breaker: Type.Optional(circuitBreakerSchema),
     enable_websocket: withDefault(flag('Whether requests may be upgraded to WebSocket.'), true),
   },
   'Which requests go to which upstream.',

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { checksSchema } from './checks.ts';
+import { circuitBreakerSchema } from './circuit-breaker.ts';
 import { about, id } from './common.ts';
 import { count, seconds, secondsOrZero, strict, text, texts, withDefault } from './field.ts';
 import { nodesSchema } from './node.ts';
@@ -73,6 +74,7 @@ const upstreamFields = {
   ),
   keepalive_pool: withDefault(keepalivePoolSchema, {}),
   checks: Type.Optional(checksSchema),
+  circuit_breaker: Type.Optional(circuitBreakerSchema),
 };
 
 export const upstreamSchema = strict(
