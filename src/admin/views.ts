@@ -1,5 +1,6 @@
 import type { NodeSetState } from '../discovery/types.ts';
 import type { DiscoveryViews } from './discovery-views.ts';
+import type { NodeOrders } from './node-views.ts';
 
 /** A node as `GET /v1/upstreams` shows it. Field names are those of the JSON. */
 export interface NodeView {
@@ -12,6 +13,8 @@ export interface NodeView {
   readonly demoted: boolean;
   /** Null unless outlier detection keeps the node out. */
   readonly ejected: EjectionView | null;
+  /** Null unless an operator has decided something. */
+  readonly override: OverrideView | null;
   readonly inflight: number;
   /** Smoothed time to the answer; null when nothing was measured. */
   readonly latency_ms: number | null;
@@ -21,6 +24,16 @@ export interface NodeView {
   readonly metadata: Readonly<Record<string, string>>;
   /** What the last failed probe found. */
   readonly last_error?: string;
+}
+
+/** What an operator has decided about a node. */
+export interface OverrideView {
+  readonly state: 'drain' | 'disable' | null;
+  /** In place of that of the source; null when that counts. */
+  readonly weight: number | null;
+  readonly reason: string | null;
+  /** ISO 8601. */
+  readonly at: string;
 }
 
 /** Why outlier detection keeps a node out. */
@@ -76,7 +89,7 @@ export interface Readiness {
 }
 
 /** What the admin listener shows; the control thread implements it. Every call answers with the state of that moment. */
-export interface AdminViews extends DiscoveryViews {
+export interface AdminViews extends DiscoveryViews, NodeOrders {
   ready(): Readiness;
   upstreams(): readonly UpstreamView[];
   routes(): readonly RouteView[];

@@ -98,6 +98,12 @@ export class Assembly {
     this.#supervision.follow(this.#upstreams, this.#publisher.upstreams, this.#file.routeBreakers);
   }
 
+  /** Compiles every upstream anew: something besides definitions and nodes has changed. */
+  recompile(cause: string): void {
+    for (const id of this.#upstreams.keys()) this.#dirty.set(id, cause);
+    this.flush();
+  }
+
   close(): void {
     this.#closed = true;
   }

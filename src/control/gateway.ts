@@ -24,8 +24,10 @@ import { GatewayMetrics } from './gateway-metrics.ts';
 import { HistoryFile } from './history-file.ts';
 import { type ListenerPlans, planListeners } from './listeners.ts';
 import type { NodeHistory } from './node-history.ts';
+import { NodeOverrides } from './node-overrides.ts';
 import { NodeSlots } from './node-slots.ts';
 import type { Outliers } from './outliers.ts';
+import { OverridesFile } from './overrides-file.ts';
 import { Publisher } from './publisher.ts';
 import { Readiness } from './readiness.ts';
 import { createRegistrars } from './registrars.ts';
@@ -140,6 +142,7 @@ export class Gateway implements Closable {
     const statistics = new Statistics(workers, clock.now());
     const registryUrl = await startRegistry(document, this.#options.stateDirectory, this.#scope, this.#options);
     const { nodeSets, catalogs, discoveries } = await this.#discover(registryUrl);
+    const overrides = await this.#overrides();
     const nodeSlots = new NodeSlots(statistics.table, statistics.nodes);
     const publisher = new Publisher({
       nodeSlots,
@@ -147,6 +150,7 @@ export class Gateway implements Closable {
       log,
       publish: (patch) => this.#pool?.publish(patch),
       workers: () => this.#pool?.alive() ?? [],
+      overrideOf: (id, node) => overrides.of(id, node),
       joined: (slots) => beginRamps(statistics.table, slots, clock.now()),
     });
     const supervision = this.#scope.own(createSupervision(this.#options, statistics, nodeSlots, publisher));
@@ -167,7 +171,7 @@ export class Gateway implements Closable {
     const { reloads } = this;
     const admin = this.#admin({
       ...{ clock, statistics, publisher, assembly, autoRouter, nodeSets, catalogs, monitor, supervision },
-      ...{ listeners, pool, readiness, reloads, history },
+      ...{ listeners, pool, readiness, reloads, history, overrides, log },
     });
     const adminAddress = await admin.start();
     const dns = await startDns({ ...this.#options, statistics, nodeSets, publisher, assembly }, this.#scope);
@@ -207,6 +211,19 @@ export class Gateway implements Closable {
     const file = this.#scope.own(new HistoryFile(path, clock, log));
     await file.load();
     return file.history;
+  }
+
+  /** Decisions of operators, with those that an earlier process kept. */
+  async #overrides(): Promise<NodeOverrides> {
+    const { stateDirectory, clock, log } = this.#options;
+    const path = stateDirectory === null ? null : join(stateDirectory, 'overrides.json');
+    const overrides = new NodeOverrides(clock, () => {
+      file.changed();
+      this.#assembly?.recompile('an operator’s order');
+    });
+    const file = this.#scope.own(new OverridesFile(path, () => overrides.rules, clock, log));
+    overrides.restore(await file.load());
+    return overrides;
   }
 
   async #discover(registryUrl: string | null) {

@@ -7,6 +7,7 @@ import { ROUTE_CAPACITY } from '../telemetry/counters.ts';
 import { UPSTREAM_CAPACITY } from '../upstream/node-table.ts';
 import {
   NO_ROUTE,
+  type NodeOverride,
   type PlannedNode,
   type PlannedRoute,
   type PlannedStreamRoute,
@@ -26,6 +27,8 @@ export interface PublisherParts {
   readonly log: Log;
   /** Sends a patch to every worker. */
   publish(patch: PlanPatch): void;
+  /** What an operator has decided about a node; null when nothing. */
+  overrideOf(upstreamId: string, node: Node): NodeOverride | null;
   /** These slots were given to nodes that came to an upstream which had others. */
   joined(slots: readonly number[]): void;
   /** Indices of the workers that may hold an older plan. */
@@ -141,7 +144,7 @@ export class Publisher {
     for (const node of compiled.nodes) {
       const slot = this.#parts.nodeSlots.acquire(nodeKey(compiled.id, node));
       if (slot === null) this.#reportFull(`node ${formatAddress(node)} of upstream ${compiled.id}`, null, 'nodes');
-      else nodes.push({ slot, node, override: null });
+      else nodes.push({ slot, node, override: this.#parts.overrideOf(compiled.id, node) });
     }
     return { ...compiled, slot: row.slot, nodes };
   }

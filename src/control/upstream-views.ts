@@ -1,6 +1,6 @@
-import type { EjectionView, NodeView, SourceView, UpstreamView } from '../admin/views.ts';
+import type { EjectionView, NodeView, OverrideView, SourceView, UpstreamView } from '../admin/views.ts';
 import type { Clock } from '../core/clock.ts';
-import type { NodeSet } from '../discovery/types.ts';
+import type { Node, NodeSet } from '../discovery/types.ts';
 import type { Ejection } from '../health/outliers/types.ts';
 import { NodeField } from '../telemetry/counters.ts';
 import { OUTCOME_NAMES } from '../telemetry/outcome-names.ts';
@@ -8,6 +8,7 @@ import { HEALTH_NAMES } from '../upstream/node-table.ts';
 import type { PlannedNode, PlannedUpstream } from '../upstream/plan.ts';
 import { candidateOf, selectReady } from '../upstream/ready-set.ts';
 import type { NodeSource } from './definitions.ts';
+import type { NodeDecision } from './node-overrides.ts';
 import { nodeKey } from './node-slots.ts';
 import type { Statistics } from './statistics.ts';
 
@@ -19,6 +20,8 @@ export interface UpstreamViewParts {
   nodeSet(source: NodeSource): NodeSet | undefined;
   /** Why outlier detection keeps a node out; null when it does not. */
   ejection(key: string): Ejection | null;
+  /** What an operator has decided about a node; null when nothing. */
+  decision(upstreamId: string, node: Node): NodeDecision | null;
   /** What the last failed probe of a node found; null when there was none. */
   lastProbeError(key: string): string | null;
 }
@@ -53,6 +56,12 @@ function viewSource(source: NodeSource | undefined): SourceView {
   return { type: source.query.source, service: source.query.service, args: source.query.args };
 }
 
+function viewOverride(decision: NodeDecision | null): OverrideView | null {
+  if (!decision) return null;
+  const { state, weight, reason, at } = decision;
+  return { state, weight, reason, at: new Date(at).toISOString() };
+}
+
 function viewEjection(ejection: Ejection | null, now: number): EjectionView | null {
   if (!ejection) return null;
   const { reason, times, since, until } = ejection;
@@ -73,6 +82,7 @@ function viewNode(upstreamId: string, { slot, node }: PlannedNode, now: number, 
     health: HEALTH_NAMES[table.health(slot)],
     demoted: table.demotedUntil(slot) > now,
     ejected: viewEjection(parts.ejection(nodeKey(upstreamId, node)), now),
+    override: viewOverride(parts.decision(upstreamId, node)),
     inflight: table.inflight(slot),
     latency_ms: latency === 0 ? null : latency / 1000,
     requests: Object.fromEntries(requests),

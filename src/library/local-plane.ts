@@ -62,6 +62,7 @@ export class LocalPlane implements Closable {
       log,
       publish: (patch) => this.snapshots.apply(patch),
       workers: () => [SELF],
+      overrideOf: () => null,
       joined: (slots) => beginRamps(statistics.table, slots, clock.now()),
     });
     const supervision = this.#scope.own(createSupervision(tools, statistics, this.#nodeSlots, publisher));

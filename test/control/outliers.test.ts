@@ -43,6 +43,7 @@ function setup(upstream: UpstreamInput) {
     log,
     publish: (patch) => snapshots.apply(patch),
     workers: () => [0],
+    overrideOf: () => null,
     joined: (slots) => beginRamps(statistics.table, slots, clock.now()),
   });
   const supervision = createSupervision(tools, statistics, nodeSlots, publisher);

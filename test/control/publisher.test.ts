@@ -45,6 +45,7 @@ function setUp() {
     nodeSlots,
     routeCounters: statistics.routes,
     log: silentLog,
+    overrideOf: () => null,
     joined: (slots) => void joined.push(...slots),
     publish: (patch) => void patches.push(patch),
     workers: () => WORKERS,
