@@ -1,5 +1,6 @@
 import type { NodeSetState } from '../discovery/types.ts';
 import type { DiscoveryViews } from './discovery-views.ts';
+import type { Explainer } from './explain-routes.ts';
 import type { NodeOrders } from './node-views.ts';
 
 /** A node as `GET /v1/upstreams` shows it. Field names are those of the JSON. */
@@ -89,7 +90,7 @@ export interface Readiness {
 }
 
 /** What the admin listener shows; the control thread implements it. Every call answers with the state of that moment. */
-export interface AdminViews extends DiscoveryViews, NodeOrders {
+export interface AdminViews extends DiscoveryViews, NodeOrders, Explainer {
   ready(): Readiness;
   upstreams(): readonly UpstreamView[];
   routes(): readonly RouteView[];

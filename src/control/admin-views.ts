@@ -1,4 +1,5 @@
 import type { ChangeView, DiscoveryView, PastNode, ReleaseRequest } from '../admin/discovery-views.ts';
+import type { ExplainQuestion, Explanation } from '../admin/explain-routes.ts';
 import type { NodeOrder, OrderedNode, OrderView } from '../admin/node-views.ts';
 import type { AdminViews, Readiness, RouteView, UpstreamView } from '../admin/views.ts';
 import type { Exposition, RenderedMetrics } from '../telemetry/exposition.ts';
@@ -76,6 +77,10 @@ export class GatewayAdminViews implements AdminViews {
 
   order(order: NodeOrder): readonly OrderedNode[] {
     return carryOut(order, this.#state);
+  }
+
+  explain(question: ExplainQuestion): Promise<Explanation | null> {
+    return this.#state.pool.explain(question);
   }
 
   metrics(): Promise<RenderedMetrics> {

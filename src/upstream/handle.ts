@@ -28,6 +28,8 @@ export class TableHandle implements NodeHandle {
   weight = 0;
   /** Sessions that are bound to the node may still begin something new on it. */
   acceptsBound = true;
+  /** An operator lets it run empty. */
+  isDraining = false;
   readonly #ports: HandlePorts;
   readonly #table: NodeTable;
   #passive: PlannedUpstream['passive'];
@@ -49,6 +51,7 @@ export class TableHandle implements NodeHandle {
     this.baseWeight = weightInForce(planned);
     this.weight = this.baseWeight;
     this.acceptsBound = planned.override?.state !== 'disable';
+    this.isDraining = planned.override?.state === 'drain';
     this.#passive = passive;
     this.#decayMs = balancer.type === 'ewma' ? balancer.decayMs : 0;
   }

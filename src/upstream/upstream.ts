@@ -50,6 +50,11 @@ export class Upstream {
     return this.plan.breaker === null || this.#breakers.admits(this.plan.slot);
   }
 
+  /** The same, without using anything up. */
+  wouldAdmit(): boolean {
+    return this.plan.breaker === null || this.#breakers.wouldAdmit(this.plan.slot);
+  }
+
   /** The nodes that a route with this subset uses, and the state of their pick. */
   selection(subset: PlannedSubset | null): Selection {
     if (subset === null) return this.#whole;

@@ -1,6 +1,7 @@
 import type { ListenerPlan } from '../l4/listener.ts';
 import type { CountersMemory } from '../telemetry/counters.ts';
 import type { ForwardedEvent } from '../telemetry/forwarded-log.ts';
+import type { ExplainQuestion, Explanation } from '../upstream/explanation.ts';
 import type { NodeAlarm } from '../upstream/handle.ts';
 import type { NodeTableMemory } from '../upstream/node-table.ts';
 import type { PlanPatch } from '../upstream/plan.ts';
@@ -43,7 +44,8 @@ export type ToWorker =
   | { readonly type: 'patch'; readonly patch: PlanPatch }
   /** Stop accepting, finish what is under way, cut what is left at `deadline` (monotonic milliseconds), and end. Sent again, it moves the deadline. */
   | { readonly type: 'close'; readonly deadline: number }
-  | { readonly type: 'reopen-logs' };
+  | { readonly type: 'reopen-logs' }
+  | { readonly type: 'explain'; readonly id: number; readonly question: ExplainQuestion };
 
 export type FromWorker =
   | { readonly type: 'listening' }
@@ -54,6 +56,7 @@ export type FromWorker =
   | { readonly type: 'released'; readonly version: number; readonly slots: readonly number[] }
   /** The worker has closed everything. `cut`: connections that were not done by the deadline. */
   | { readonly type: 'closed'; readonly cut: number }
+  | { readonly type: 'explained'; readonly id: number; readonly explanation: Explanation }
   | { readonly type: 'alarm'; readonly slot: number; readonly alarm: NodeAlarm }
   | { readonly type: 'log'; readonly entry: ForwardedEvent }
   | { readonly type: 'pulse'; readonly lagMs: number; readonly accessLogDropped: number };

@@ -5,10 +5,13 @@ import type { Random } from '../core/random.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
 import type { DataPlane, Listener } from '../l4/listener.ts';
 import { TcpListener } from '../l4/tcp-listener.ts';
+import { explain } from '../l7/explain.ts';
 import { HttpListener } from '../l7/http-listener.ts';
+import type { HttpSettings } from '../l7/settings.ts';
 import { JsonAccessLog } from '../telemetry/access-log.ts';
 import { CounterBlock } from '../telemetry/counter-table.ts';
 import { BreakerCells } from '../upstream/breaker-cells.ts';
+import type { ExplainQuestion, Explanation } from '../upstream/explanation.ts';
 import { NodeTable } from '../upstream/node-table.ts';
 import { NodeDirectory } from './node-directory.ts';
 import type { FromWorker, ToWorker, WorkerSeed } from './protocol.ts';
@@ -28,6 +31,9 @@ export interface WorkerPorts {
 export class Worker {
   readonly #ports: WorkerPorts;
   readonly #wheel: TimerWheel;
+  readonly #table: NodeTable;
+  readonly #plane: DataPlane;
+  readonly #httpSettings: HttpSettings;
   readonly #directory: NodeDirectory;
   readonly #snapshots: SnapshotStore;
   readonly #accessLog: JsonAccessLog | null;
@@ -48,6 +54,7 @@ export class Worker {
     this.#accessLog = accessLog;
     this.#wheel = new TimerWheel(ports.clock);
     const table = new NodeTable(seed.nodes, seed.index);
+    this.#table = table;
     this.#directory = new NodeDirectory({
       table,
       counters: new CounterBlock(seed.counters.nodes, seed.index),
@@ -69,12 +76,14 @@ export class Worker {
       listenerCounters: new CounterBlock(seed.counters.listeners, seed.index),
       routeBreakers: new BreakerCells(seed.breakers.routes),
     };
+    this.#plane = plane;
     const httpSettings = {
       headTimeoutMs: http.headTimeoutMs,
       idleTimeoutMs: http.idleTimeoutMs,
       limits: { maxBytes: http.maxHeadBytes, maxFields: http.maxFields },
       trusted: new CidrSet(http.trusted),
     };
+    this.#httpSettings = httpSettings;
     this.#listeners = [
       ...seed.httpListeners.map((plan) => new HttpListener(plan, plane, httpSettings, this.#accessLog)),
       ...seed.tcpListeners.map((plan) => new TcpListener(plan, plane, stream)),
@@ -102,7 +111,26 @@ export class Worker {
       case 'reopen-logs':
         this.#accessLog?.reopen();
         return;
+      case 'explain':
+        this.#ports.send({ type: 'explained', id: message.id, explanation: this.#explain(message.question) });
+        return;
     }
+  }
+
+  #explain(question: ExplainQuestion): Explanation {
+    const plane = this.#plane;
+    const snapshot = plane.snapshots.current;
+    return explain(question, {
+      snapshot,
+      table: this.#table,
+      settings: this.#httpSettings,
+      now: plane.clock.now(),
+      breakerOf: (route) => {
+        if (route.breaker !== null && !plane.routeBreakers.wouldAdmit(route.slot)) return 'route';
+        const upstream = snapshot.upstreams.get(route.upstreamId);
+        return upstream && !upstream.wouldAdmit() ? 'upstream' : null;
+      },
+    });
   }
 
   /** Called again, it moves the deadline. */

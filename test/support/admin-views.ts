@@ -12,6 +12,7 @@ export function adminViews(parts: Partial<AdminViews> = {}): AdminViews {
     nodesAt: () => null,
     orders: () => [],
     order: () => [],
+    explain: () => Promise.resolve(null),
     metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: '' }),
     ...parts,
   };
