@@ -38,7 +38,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   ],
   library: ['core', 'config', 'discovery', 'balancers', 'telemetry', 'upstream', 'worker', 'control'],
   'index.ts': ['core', 'library'],
-  cli: ['core', 'config', 'control', 'telemetry', 'registry'],
+  cli: ['core', 'config', 'control', 'admin', 'telemetry', 'registry'],
 };
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', 'src');

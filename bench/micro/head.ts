@@ -101,8 +101,10 @@ function route(id: number, uri: string): PlannedRoute {
     priority: 0,
     remoteAddrs: [],
     upstreamId: 'u',
+    subset: null,
     timeouts: null,
     websocket: false,
+    breaker: null,
     stripPrefix: null,
   };
 }

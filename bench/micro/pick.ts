@@ -2,7 +2,7 @@
  * What a pick costs: `node --expose-gc bench/micro/pick.ts`. Prints nanoseconds and heap bytes per pick, and the time of
  * a rebuild, for sets of 3, 100 and 10,000 nodes. Takes some seconds.
  */
-import { createBalancers } from '../../src/balancers/registry.ts';
+import { createBalancer } from '../../src/balancers/registry.ts';
 import type { Balancer, NodeHandle, PickContext, Picker } from '../../src/balancers/types.ts';
 import { seededRandom, systemRandom } from '../../src/core/random.ts';
 import { allocateCounters, CounterBlock } from '../../src/telemetry/counter-table.ts';
@@ -12,15 +12,19 @@ import { allocateNodeTable, NodeTable } from '../../src/upstream/node-table.ts';
 
 const SIZES = [3, 100, 10_000];
 const MEASURE_MS = 150;
-const context: PickContext = { hash: 0, tried: [] };
+const context: PickContext = { hash: 0, now: 0, tried: [] };
 const table = new NodeTable(allocateNodeTable(1, 0), 0);
+const settings = {
+  balancer: { type: 'roundrobin', decayMs: 10_000, boundedLoad: 0 },
+  passive: { streaks: [], slowMicros: 0, failStatuses: [], retryAfterMs: 0 },
+};
 const counters = new CounterBlock(allocateCounters(1, 10_000, NODE_FIELDS), 0);
 
 function handlesOf(size: number, weightOf: (index: number) => number): NodeHandle[] {
   return Array.from({ length: size }, (_, slot) => {
     const host = `10.${slot >> 16}.${(slot >> 8) & 255}.${slot & 255}`;
     const node = { host, port: 80, weight: weightOf(slot), priority: 0, metadata: {}, tags: [] };
-    return new TableHandle({ slot, node }, table, counters);
+    return new TableHandle({ slot, node, override: null }, settings, { table, counters, alarm: () => {} });
   });
 }
 
@@ -58,7 +62,8 @@ const weights: Record<string, (index: number) => number> = {
   unequal: () => 1 + random.below(100),
 };
 const rows: Record<string, Record<string, string>> = {};
-for (const [type, balancer] of createBalancers(systemRandom)) {
+for (const type of ['roundrobin', 'least_conn']) {
+  const balancer = createBalancer({ ...settings.balancer, type }, systemRandom);
   for (const [kind, weightOf] of Object.entries(weights)) {
     for (const size of SIZES) {
       const handles = handlesOf(size, weightOf);

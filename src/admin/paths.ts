@@ -33,6 +33,12 @@ export class Paths {
     this.#refuseOthers(url, ['POST']);
   }
 
+  /** Reads, with a question too long for a URL. */
+  ask(url: string, handler: RouteHandlerMethod): void {
+    this.#app.post(url, handler);
+    this.#refuseOthers(url, ['POST']);
+  }
+
   #refuseOthers(url: string, allowed: readonly HTTPMethods[]): void {
     const text = allowed.join(', ');
     this.#app.route({

@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { addDiscoveryRoutes } from './discovery-routes.ts';
 import { errorBody } from './errors.ts';
+import { addExplainRoute } from './explain-routes.ts';
 import type { KeyGuard } from './key-guard.ts';
+import { addNodeRoutes } from './node-routes.ts';
 import { Paths } from './paths.ts';
 import type { AdminViews } from './views.ts';
 
@@ -25,5 +27,7 @@ export function addRoutes(app: FastifyInstance, views: AdminViews, mayChange: Ke
   });
   paths.get('/v1/routes', (_request, reply) => reply.send(views.routes()));
   addDiscoveryRoutes(paths, views);
+  addNodeRoutes(paths, views);
+  addExplainRoute(paths, views);
   app.setNotFoundHandler((_request, reply) => reply.code(404).send(errorBody('there is nothing at this path')));
 }

@@ -1,5 +1,7 @@
 import type { NodeSetState } from '../discovery/types.ts';
 import type { DiscoveryViews } from './discovery-views.ts';
+import type { Explainer } from './explain-routes.ts';
+import type { NodeOrders } from './node-views.ts';
 
 /** A node as `GET /v1/upstreams` shows it. Field names are those of the JSON. */
 export interface NodeView {
@@ -10,6 +12,10 @@ export interface NodeView {
   readonly health: 'unknown' | 'healthy' | 'unhealthy';
   /** True while a connection failure keeps the node out of the selection. */
   readonly demoted: boolean;
+  /** Null unless outlier detection keeps the node out. */
+  readonly ejected: EjectionView | null;
+  /** Null unless an operator has decided something. */
+  readonly override: OverrideView | null;
   readonly inflight: number;
   /** Smoothed time to the answer; null when nothing was measured. */
   readonly latency_ms: number | null;
@@ -19,6 +25,26 @@ export interface NodeView {
   readonly metadata: Readonly<Record<string, string>>;
   /** What the last failed probe found. */
   readonly last_error?: string;
+}
+
+/** What an operator has decided about a node. */
+export interface OverrideView {
+  readonly state: 'drain' | 'disable' | null;
+  /** In place of that of the source; null when that counts. */
+  readonly weight: number | null;
+  readonly reason: string | null;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+/** Why outlier detection keeps a node out. */
+export interface EjectionView {
+  readonly reason: string;
+  /** Which ejection in a row it is. */
+  readonly times: number;
+  readonly for_seconds: number;
+  /** After that a single request tries the node; 0 when that is due. */
+  readonly trial_in_seconds: number;
 }
 
 /** Where an upstream's nodes come from. */
@@ -64,7 +90,7 @@ export interface Readiness {
 }
 
 /** What the admin listener shows; the control thread implements it. Every call answers with the state of that moment. */
-export interface AdminViews extends DiscoveryViews {
+export interface AdminViews extends DiscoveryViews, NodeOrders, Explainer {
   ready(): Readiness;
   upstreams(): readonly UpstreamView[];
   routes(): readonly RouteView[];

@@ -1,10 +1,16 @@
 import type { Random } from '../core/random.ts';
 import { createLeastConn } from './least-conn.ts';
 import { createRoundRobin } from './round-robin.ts';
-import type { Balancer } from './types.ts';
+import type { Balancer, BalancerPlan } from './types.ts';
 
-/** Every balancer by the name that an upstream's `type` gives it. */
-export function createBalancers(random: Random): ReadonlyMap<string, Balancer> {
-  const all = [createRoundRobin(random), createLeastConn(random)];
-  return new Map(all.map((balancer) => [balancer.type, balancer]));
+/** The balancer that an upstream asks for. Throws an Error for a type that there is not; validation has made sure of it. */
+export function createBalancer(plan: BalancerPlan, random: Random): Balancer {
+  switch (plan.type) {
+    case 'roundrobin':
+      return createRoundRobin(random);
+    case 'least_conn':
+      return createLeastConn(random);
+    default:
+      throw new Error(`there is no balancer of type "${plan.type}"`);
+  }
 }

@@ -4,7 +4,7 @@ import type { NodeHandle, PickContext } from './types.ts';
 
 /** Rounds longer than this begin within their first picks: reason enough for workers not to march in step. */
 const RANDOM_START = 1024;
-const NOTHING_TRIED: PickContext = { hash: 0, tried: [] };
+const NOTHING_TRIED: PickContext = { hash: 0, now: 0, tried: [] };
 
 /**
  * Smooth weighted round robin, as nginx does it: every node gains its weight, the one that has most is picked and pays

@@ -18,15 +18,32 @@ export interface RunOptions {
   readonly accessLog: string | undefined;
 }
 
+/** What `headgate explain` was asked. */
+export interface ExplainOptions {
+  readonly method: string;
+  readonly url: string;
+  /** Lines, each `Name: value`. */
+  readonly headers: readonly string[];
+  /** Address that the request would come from; undefined for this machine. */
+  readonly client: string | undefined;
+  /** Admin listener of the running gateway. */
+  readonly admin: string;
+  /** Prints the answer as it came. */
+  readonly json: boolean;
+}
+
 export type Command =
   | { readonly name: 'help' | 'version' | 'demo' }
   | { readonly name: 'check'; readonly file: string }
+  | { readonly name: 'explain'; readonly options: ExplainOptions }
   | { readonly name: 'run'; readonly options: RunOptions };
 
 export const HELP = `headgate: a load balancer that follows your service registry
 
   headgate run [-c headgate.yaml] [flags]   run the gateway
   headgate check -c headgate.yaml           print every error of a configuration; exit code 1 if there is one
+  headgate explain GET URL [-H LINE]…       how a running gateway would handle a request, with nothing sent: routes, nodes, pick;
+                                            --client IP, --admin ADDRESS, --json
   headgate demo                             a registry, three services and a gateway on this machine, to try out
   headgate version | help
 
@@ -76,11 +93,13 @@ export function parseCommand(args: readonly string[]): Command {
       if (typeof file !== 'string') throw new UsageError('check needs a file: headgate check -c headgate.yaml');
       return { name: 'check', file };
     }
+    case 'explain':
+      return { name: 'explain', options: explainOptions(rest) };
     case 'run':
       if (rest.includes('--help') || rest.includes('-h')) return { name: 'help' };
       return { name: 'run', options: runOptions(rest) };
     default:
-      throw new UsageError(`"${name}" is not a command: run, check, demo, version and help are`);
+      throw new UsageError(`"${name}" is not a command: run, check, explain, demo, version and help are`);
   }
 }
 
@@ -101,11 +120,42 @@ function runOptions(args: readonly string[]): RunOptions {
   };
 }
 
+const EXPLAIN_FLAGS = {
+  header: { type: 'string', short: 'H', multiple: true },
+  client: { type: 'string' },
+  admin: { type: 'string' },
+  json: { type: 'boolean' },
+} as const;
+
+function explainOptions(args: readonly string[]): ExplainOptions {
+  const { values, positionals } = parsed(args, EXPLAIN_FLAGS, true);
+  const [method, url, ...more] = positionals;
+  if (method === undefined || url === undefined || more.length > 0) {
+    throw new UsageError('explain needs a method and a URL: headgate explain GET http://api.example.com/orders/7');
+  }
+  return {
+    method,
+    url,
+    headers: (values.header as string[] | undefined) ?? [],
+    client: values.client as string | undefined,
+    admin: (values.admin as string | undefined) ?? '127.0.0.1:9180',
+    json: values.json === true,
+  };
+}
+
 type Flags = NonNullable<Parameters<typeof parseArgs>[0]>['options'];
 
 function parseFlags(args: readonly string[], options: NonNullable<Flags>): Record<string, unknown> {
+  return parsed(args, options, false).values;
+}
+
+function parsed(
+  args: readonly string[],
+  options: NonNullable<Flags>,
+  allowPositionals: boolean,
+): { readonly values: Record<string, unknown>; readonly positionals: readonly string[] } {
   try {
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }

@@ -17,6 +17,10 @@ export async function main(args: readonly string[]): Promise<number> {
         const { check } = await import('./check.ts');
         return await check(command.file, process.stdout);
       }
+      case 'explain': {
+        const { explain } = await import('./explain.ts');
+        return await explain(command.options, process.stdout);
+      }
       case 'demo': {
         const { demo } = await import('./demo.ts');
         return await demo();

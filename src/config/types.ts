@@ -1,6 +1,7 @@
 import type { Static } from 'typebox';
 import type { adminSchema } from './schema/admin.ts';
 import type { activeChecksSchema, checksSchema } from './schema/checks.ts';
+import type { circuitBreakerSchema } from './schema/circuit-breaker.ts';
 import type { consulSchema } from './schema/consul.ts';
 import type { discoverySchema, guardSchema } from './schema/discovery.ts';
 import type { dnsSchema } from './schema/dns.ts';
@@ -14,6 +15,7 @@ import type { logSchema } from './schema/log.ts';
 import type { nacosSchema } from './schema/nacos.ts';
 import type { nodeSchema } from './schema/node.ts';
 import type { consulKvSchema, etcdSchema, fileSchema } from './schema/node-lists.ts';
+import type { passiveChecksSchema } from './schema/passive.ts';
 import type { registrySchema } from './schema/registry.ts';
 import type { routeSchema } from './schema/route.ts';
 import type { serviceSchema } from './schema/service.ts';
@@ -21,6 +23,7 @@ import type { shutdownSchema } from './schema/shutdown.ts';
 import type { sslSchema } from './schema/ssl.ts';
 import type { streamSchema } from './schema/stream.ts';
 import type { streamRouteSchema } from './schema/stream-route.ts';
+import type { subsetSchema } from './schema/subset.ts';
 import type { inlineUpstreamSchema } from './schema/upstream.ts';
 
 /**
@@ -29,6 +32,9 @@ import type { inlineUpstreamSchema } from './schema/upstream.ts';
  */
 
 export type ConfigNode = Filled<typeof nodeSchema>;
+export type PassiveChecks = Filled<typeof passiveChecksSchema>;
+export type CircuitBreaker = Filled<typeof circuitBreakerSchema>;
+export type Subset = Filled<typeof subsetSchema>;
 export type Checks = Filled<typeof checksSchema>;
 export type ActiveChecks = Filled<typeof activeChecksSchema>;
 

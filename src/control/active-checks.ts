@@ -2,6 +2,7 @@ import { HealthMonitor } from '../health/monitor.ts';
 import { Health } from '../upstream/node-table.ts';
 import type { Tools } from './discoveries.ts';
 import type { NodeSlots } from './node-slots.ts';
+import type { Outliers } from './outliers.ts';
 import type { Publisher } from './publisher.ts';
 import type { Statistics } from './statistics.ts';
 
@@ -11,6 +12,7 @@ export function createMonitor(
   statistics: Statistics,
   nodeSlots: NodeSlots,
   publisher: Publisher,
+  outliers: Outliers,
 ): HealthMonitor {
   return new HealthMonitor({
     clock,
@@ -20,8 +22,13 @@ export function createMonitor(
       const slot = nodeSlots.get(key);
       const upstream = publisher.upstreams.get(key.slice(0, key.lastIndexOf('|')));
       if (slot === undefined || !upstream) return;
-      statistics.table.setHealth(slot, Health[health]);
-      statistics.table.bump(upstream.slot);
+      const { table } = statistics;
+      if (health === 'healthy' && table.health(slot) === Health.unhealthy) {
+        table.beginRamp(slot, clock.now());
+        outliers.checkPassed(key);
+      }
+      table.setHealth(slot, Health[health]);
+      table.bump(upstream.slot);
     },
   });
 }

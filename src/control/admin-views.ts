@@ -1,7 +1,10 @@
 import type { ChangeView, DiscoveryView, PastNode, ReleaseRequest } from '../admin/discovery-views.ts';
+import type { ExplainQuestion, Explanation } from '../admin/explain-routes.ts';
+import type { NodeOrder, OrderedNode, OrderView } from '../admin/node-views.ts';
 import type { AdminViews, Readiness, RouteView, UpstreamView } from '../admin/views.ts';
 import type { Exposition, RenderedMetrics } from '../telemetry/exposition.ts';
 import { viewChanges, viewDiscovery } from './discovery-views.ts';
+import { carryOut, viewOrders } from './node-orders.ts';
 import type { StateOfGateway } from './state-of-gateway.ts';
 import { type UpstreamViewParts, viewUpstream } from './upstream-views.ts';
 
@@ -14,12 +17,14 @@ export class GatewayAdminViews implements AdminViews {
   constructor(state: StateOfGateway, exposition: Exposition) {
     this.#state = state;
     this.#exposition = exposition;
-    const { clock, statistics, assembly, nodeSets, monitor } = state;
+    const { clock, statistics, assembly, nodeSets, monitor, supervision, overrides } = state;
     this.#parts = {
       clock,
       statistics,
       sourceOf: (id) => assembly.sourceOf(id),
       nodeSet: (source) => (source.kind === 'static' ? undefined : nodeSets.get(source.query)),
+      ejection: (key) => supervision.outliers.ejection(key),
+      decision: (id, node) => overrides.of(id, node),
       lastProbeError: (key) => {
         const last = monitor.state(key)?.last;
         return last && last.verdict !== 'success' ? last.detail : null;
@@ -64,6 +69,18 @@ export class GatewayAdminViews implements AdminViews {
 
   nodesAt(upstream: string, at: number): readonly PastNode[] | null {
     return this.#state.history.nodesAt(upstream, at);
+  }
+
+  orders(): readonly OrderView[] {
+    return viewOrders(this.#state.overrides);
+  }
+
+  order(order: NodeOrder): readonly OrderedNode[] {
+    return carryOut(order, this.#state);
+  }
+
+  explain(question: ExplainQuestion): Promise<Explanation | null> {
+    return this.#state.pool.explain(question);
   }
 
   metrics(): Promise<RenderedMetrics> {

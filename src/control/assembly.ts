@@ -8,8 +8,15 @@ import type { Definitions, NodeSource, UpstreamDefinition } from './definitions.
 import type { NodeHistory } from './node-history.ts';
 import { nodeKey } from './node-slots.ts';
 import type { CompiledUpstream, Publisher } from './publisher.ts';
+import type { Supervision } from './supervision.ts';
 
-const NOTHING: Definitions = { upstreams: new Map(), routes: [], streamRoutes: [], certificates: [] };
+const NOTHING: Definitions = {
+  upstreams: new Map(),
+  routes: [],
+  streamRoutes: [],
+  certificates: [],
+  routeBreakers: new Map(),
+};
 
 /**
  * Joins what the resources define with the nodes that discovery knows, and hands the result to the publisher.
@@ -20,6 +27,7 @@ export class Assembly {
   readonly #nodeSets: NodeSets;
   readonly #publisher: Publisher;
   readonly #monitor: HealthMonitor;
+  readonly #supervision: Supervision;
   readonly #history: NodeHistory;
   #file = NOTHING;
   #auto = NOTHING;
@@ -34,10 +42,17 @@ export class Assembly {
   #scheduled = false;
   #closed = false;
 
-  constructor(nodeSets: NodeSets, publisher: Publisher, monitor: HealthMonitor, history: NodeHistory) {
+  constructor(
+    nodeSets: NodeSets,
+    publisher: Publisher,
+    monitor: HealthMonitor,
+    supervision: Supervision,
+    history: NodeHistory,
+  ) {
     this.#nodeSets = nodeSets;
     this.#publisher = publisher;
     this.#monitor = monitor;
+    this.#supervision = supervision;
     this.#history = history;
     nodeSets.onChange((set) => this.#nodeSetChanged(set));
   }
@@ -87,6 +102,13 @@ export class Assembly {
     this.#routesDirty = false;
     this.#publisher.update(compiled, routes, streamRoutes, certificates);
     this.#monitor.track(this.#targets());
+    this.#supervision.follow(this.#upstreams, this.#publisher.upstreams, this.#file.routeBreakers);
+  }
+
+  /** Compiles every upstream anew: something besides definitions and nodes has changed. */
+  recompile(cause: string): void {
+    for (const id of this.#upstreams.keys()) this.#dirty.set(id, cause);
+    this.flush();
   }
 
   close(): void {

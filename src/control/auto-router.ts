@@ -148,12 +148,21 @@ export class AutoRouter {
       routes: routes.flatMap(defineRoute),
       streamRoutes: routes.flatMap(defineStreamRoute),
       certificates: [],
+      routeBreakers: new Map(),
     };
   }
 
   #defineUpstream({ id, source, service, nodes }: AutoUpstream): UpstreamDefinition {
     const query = { source, service, args: sourceFilters(source, this.#parts.settings) };
-    return { id, settings: this.#settings, source: { kind: 'claimed', query, nodes }, checks: null, checkPort: null };
+    return {
+      id,
+      settings: this.#settings,
+      source: { kind: 'claimed', query, nodes },
+      checks: null,
+      outliers: null,
+      breaker: null,
+      checkPort: null,
+    };
   }
 }
 
@@ -191,8 +200,10 @@ function defineRoute({ id, claim, upstream }: AutoRoute): CompiledRoute[] {
       priority: claim.priority,
       remoteAddrs: [],
       upstreamId: upstream,
+      subset: null,
       timeouts: null,
       websocket: true,
+      breaker: null,
       stripPrefix: claim.stripPrefix,
     },
   ];
@@ -210,6 +221,7 @@ function defineStreamRoute({ id, claim, upstream }: AutoRoute): CompiledStreamRo
       upstreamId: upstream,
       idleTimeout: null,
       maxLifetime: null,
+      subset: null,
     },
   ];
 }

@@ -9,11 +9,15 @@ import type {
   StreamRoute,
 } from '../config/types.ts';
 import type { Node, ServiceQuery } from '../discovery/types.ts';
+import type { BreakerPlan } from '../health/breaker/types.ts';
+import type { OutlierPlan } from '../health/outliers/types.ts';
 import type { ActiveCheckPlan } from '../health/types.ts';
 import type { PlannedCertificate, PlannedStreaming, Timeouts } from '../upstream/plan.ts';
 import { defineCertificates, defineTls } from './certificates.ts';
+import { breakerRules, planBreaker, planOutliers, planPassive } from './passive-plans.ts';
 import { PEM_TEXT, type PemSource } from './pem-files.ts';
 import type { CompiledRoute, CompiledStreamRoute, CompiledUpstream } from './publisher.ts';
+import { planSpread, planSubset } from './spread.ts';
 
 /** Where an upstream's nodes come from. */
 export type NodeSource =
@@ -28,6 +32,8 @@ export interface UpstreamDefinition {
   readonly settings: Omit<CompiledUpstream, 'id' | 'nodes'>;
   readonly source: NodeSource;
   readonly checks: ActiveCheckPlan | null;
+  readonly outliers: OutlierPlan | null;
+  readonly breaker: BreakerPlan | null;
   /** Port to probe; null for the node's own. */
   readonly checkPort: number | null;
 }
@@ -38,6 +44,8 @@ export interface Definitions {
   readonly routes: readonly CompiledRoute[];
   readonly streamRoutes: readonly CompiledStreamRoute[];
   readonly certificates: readonly PlannedCertificate[];
+  /** Rules of the circuit breakers of routes, by id of the route. */
+  readonly routeBreakers: ReadonlyMap<string, BreakerPlan>;
 }
 
 const SECOND = 1000;
@@ -50,7 +58,7 @@ export function defineResources(document: Document, pem: PemSource = PEM_TEXT): 
   const upstreams = new Map<string, UpstreamDefinition>();
   const services = new Map(document.services.map((service) => [service.id, service]));
   const define = (id: string, upstream: InlineUpstream | undefined) => {
-    if (upstream) upstreams.set(id, defineUpstream(id, upstream, document.discovery, pem));
+    if (upstream) upstreams.set(id, defineUpstream(id, upstream, document, pem));
   };
   for (const upstream of document.upstreams) define(upstream.id, upstream);
   for (const service of document.services) define(`service:${service.id}`, service.upstream);
@@ -62,6 +70,7 @@ export function defineResources(document: Document, pem: PemSource = PEM_TEXT): 
     routes: routes.map((route) => defineRoute(route, services, upstreams)),
     streamRoutes: document.stream_routes.map((route) => defineStreamRoute(route, services)),
     certificates: defineCertificates(document, pem),
+    routeBreakers: breakersOf(routes),
   };
 }
 
@@ -75,6 +84,15 @@ function targetOf(
   if (resource.upstream_id !== undefined) return resource.upstream_id;
   const service = resource.service_id === undefined ? undefined : services.get(resource.service_id);
   return service?.upstream ? `service:${service.id}` : (service?.upstream_id ?? '');
+}
+
+function breakersOf(routes: readonly Route[]): ReadonlyMap<string, BreakerPlan> {
+  const breakers = new Map<string, BreakerPlan>();
+  for (const { id, circuit_breaker: breaker } of routes) {
+    const rules = breakerRules(breaker);
+    if (rules) breakers.set(id, rules);
+  }
+  return breakers;
 }
 
 function defineRoute(
@@ -94,9 +112,11 @@ function defineRoute(
     priority: route.priority,
     remoteAddrs: route.remote_addrs,
     upstreamId,
+    subset: planSubset(route.subset),
     timeouts: route.timeout && inherited ? { ...inherited, ...timeouts(route.timeout) } : null,
     websocket: route.enable_websocket && (service?.enable_websocket ?? true),
     stripPrefix: null,
+    breaker: planBreaker(route.circuit_breaker),
   };
 }
 
@@ -110,21 +130,21 @@ function defineStreamRoute(route: StreamRoute, services: ReadonlyMap<string, Ser
     upstreamId: targetOf(`stream_route:${route.id}`, route, services),
     idleTimeout: route.idle_timeout === undefined ? null : route.idle_timeout * SECOND,
     maxLifetime: route.max_lifetime === undefined ? null : route.max_lifetime * SECOND,
+    subset: planSubset(route.subset),
   };
 }
 
-function defineUpstream(
-  id: string,
-  upstream: InlineUpstream,
-  discovery: DiscoverySettings,
-  pem: PemSource,
-): UpstreamDefinition {
+function defineUpstream(id: string, upstream: InlineUpstream, document: Document, pem: PemSource): UpstreamDefinition {
   const pool = upstream.keepalive_pool;
   const stream = streamingOf(id, upstream, pem);
   return {
     id,
     settings: {
-      type: upstream.type,
+      balancer: { type: upstream.type, decayMs: 10_000, boundedLoad: 0 },
+      hash: null,
+      spread: planSpread(upstream, document.zone),
+      passive: planPassive(upstream),
+      breaker: planBreaker(upstream.circuit_breaker),
       timeouts: timeouts(upstream.timeout),
       retries: upstream.retries ?? null,
       retryTimeout: upstream.retry_timeout * SECOND,
@@ -133,8 +153,10 @@ function defineUpstream(
       keepalive: { size: pool.size, idleTimeout: pool.idle_timeout * SECOND, requests: pool.requests },
       ...(stream ? { stream } : {}),
     },
-    source: sourceOf(upstream, discovery),
+    source: sourceOf(upstream, document.discovery),
     checks: upstream.checks?.active ? checkPlan(upstream.checks.active) : null,
+    outliers: upstream.checks?.passive ? planOutliers(upstream.checks.passive) : null,
+    breaker: breakerRules(upstream.circuit_breaker),
     checkPort: upstream.checks?.active?.port ?? null,
   };
 }

@@ -3,7 +3,7 @@ import type { NodeSets } from '../discovery/node-sets.ts';
 import type { Directory } from '../dns/zone.ts';
 import type { NodeTable } from '../upstream/node-table.ts';
 import type { PlannedUpstream } from '../upstream/plan.ts';
-import { selectUsable } from '../upstream/ready-set.ts';
+import { candidateOf, selectUsable } from '../upstream/ready-set.ts';
 import type { NodeSource } from './definitions.ts';
 
 export interface DnsDirectoryParts {
@@ -30,10 +30,9 @@ export function dnsDirectory(parts: DnsDirectoryParts): Directory {
     }
     const upstream = plan.upstreams.get(names.get(name) ?? '');
     if (!upstream) return null;
-    const candidates = upstream.nodes.map(({ slot, node }) => ({ slot, weight: node.weight, node }));
-    const { usable } = selectUsable(candidates, table, clock.now());
+    const usable = selectUsable(upstream.nodes.map(candidateOf), upstream.spread, table, clock.now());
     if (usable.length === 0 && isUnknown(parts, upstream)) return 'unknown';
-    return usable.map(({ node }) => node);
+    return usable.map(({ node, baseWeight }) => (node.weight === baseWeight ? node : { ...node, weight: baseWeight }));
   };
 }
 

@@ -1,5 +1,6 @@
 import { formatAddress } from '../core/address.ts';
 import type {
+  BreakerMetrics,
   ConfigMetrics,
   ListenerMetrics,
   MetricsSource,
@@ -13,6 +14,7 @@ import type {
 import { HEALTH_NAMES } from '../upstream/node-table.ts';
 import { NO_ROUTE } from '../upstream/plan.ts';
 import { sumBySource } from './discovery-views.ts';
+import type { OutlierTallies } from './outliers.ts';
 import type { StateOfGateway } from './state-of-gateway.ts';
 import { isFailOpen } from './upstream-views.ts';
 
@@ -62,8 +64,17 @@ export class GatewayMetrics implements MetricsSource {
         health: HEALTH_NAMES[table.health(slot)],
         inflight: table.inflight(slot),
         latencyMicros: table.latency(slot),
+        ejected: table.isEjected(slot),
       })),
     );
+  }
+
+  outlierVerdicts(): OutlierTallies {
+    return this.#state.supervision.outliers.tallies;
+  }
+
+  breakers(): readonly BreakerMetrics[] {
+    return this.#state.supervision.breakers.views();
   }
 
   discovery(): readonly ServiceMetrics[] {

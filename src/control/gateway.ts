@@ -11,6 +11,7 @@ import { LastGoodCache } from '../discovery/last-good-cache.ts';
 import { NodeSets } from '../discovery/node-sets.ts';
 import { allocateSourceCounts, clearSourceCounts } from '../l4/source-counts.ts';
 import { Exposition } from '../telemetry/exposition.ts';
+import type { NodeAlarm } from '../upstream/handle.ts';
 import type { DataPathSettings, WorkerSeed } from '../worker/protocol.ts';
 import { createMonitor } from './active-checks.ts';
 import { GatewayAdminViews } from './admin-views.ts';
@@ -25,7 +26,10 @@ import { HistoryFile } from './history-file.ts';
 import { httpListenerOptions, tcpListenerOptions } from './listener-options.ts';
 import { type ListenerPlans, planListeners } from './listeners.ts';
 import type { NodeHistory } from './node-history.ts';
+import { NodeOverrides } from './node-overrides.ts';
 import { NodeSlots } from './node-slots.ts';
+import type { Outliers } from './outliers.ts';
+import { OverridesFile } from './overrides-file.ts';
 import { PemFiles } from './pem-files.ts';
 import { Publisher } from './publisher.ts';
 import { Readiness } from './readiness.ts';
@@ -35,6 +39,7 @@ import { SelfRegistration } from './self-registration.ts';
 import type { StateOfGateway } from './state-of-gateway.ts';
 import { staticChanges } from './static-settings.ts';
 import { Statistics } from './statistics.ts';
+import { beginRamps, createSupervision } from './supervision.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 const SECOND = 1000;
@@ -167,6 +172,7 @@ export class Gateway implements Closable {
     const statistics = new Statistics(workers, clock.now());
     const registryUrl = await startRegistry(document, this.#options.stateDirectory, this.#scope, this.#options);
     const { nodeSets, catalogs, discoveries } = await this.#discover(registryUrl);
+    const overrides = await this.#overrides();
     const nodeSlots = new NodeSlots(statistics.table, statistics.nodes);
     const publisher = new Publisher({
       nodeSlots,
@@ -174,10 +180,15 @@ export class Gateway implements Closable {
       log,
       publish: (patch) => this.#pool?.publish(patch),
       workers: () => this.#pool?.alive() ?? [],
+      overrideOf: (id, node) => overrides.of(id, node),
+      joined: (slots) => beginRamps(statistics.table, slots, clock.now()),
     });
-    const monitor = this.#scope.own(createMonitor(this.#options, statistics, nodeSlots, publisher));
+    const supervision = this.#scope.own(createSupervision(this.#options, statistics, nodeSlots, publisher));
+    const monitor = this.#scope.own(
+      createMonitor(this.#options, statistics, nodeSlots, publisher, supervision.outliers),
+    );
     const history = await this.#history();
-    const assembly = new Assembly(nodeSets, publisher, monitor, history);
+    const assembly = new Assembly(nodeSets, publisher, monitor, supervision, history);
     const autoRouter = new AutoRouter({ nodeSets, catalogs, assembly, settings: document.discovery, discoveries, log });
     this.#assembly = assembly;
     assembly.setFile(this.#define(document));
@@ -186,11 +197,11 @@ export class Gateway implements Closable {
 
     const readyTimeout = document.discovery.ready_timeout * SECOND;
     const readiness = new Readiness(clock, readyTimeout, () => autoRouter.waitingFor());
-    const pool = this.#workerPool(workers, statistics, listeners, publisher, nodeSlots);
+    const pool = this.#workerPool(workers, statistics, listeners, publisher, nodeSlots, supervision.outliers);
     const { reloads } = this;
     const admin = this.#admin({
-      ...{ clock, statistics, publisher, assembly, autoRouter, nodeSets, catalogs, monitor },
-      ...{ listeners, pool, readiness, reloads, history },
+      ...{ clock, statistics, publisher, assembly, autoRouter, nodeSets, catalogs, monitor, supervision },
+      ...{ listeners, pool, readiness, reloads, history, overrides, log },
     });
     const adminAddress = await admin.start();
     const dns = await startDns({ ...this.#options, statistics, nodeSets, publisher, assembly }, this.#scope);
@@ -232,6 +243,19 @@ export class Gateway implements Closable {
     return file.history;
   }
 
+  /** Decisions of operators, with those that an earlier process kept. */
+  async #overrides(): Promise<NodeOverrides> {
+    const { stateDirectory, clock, log } = this.#options;
+    const path = stateDirectory === null ? null : join(stateDirectory, 'overrides.json');
+    const overrides = new NodeOverrides(clock, () => {
+      file.changed();
+      this.#assembly?.recompile('an operator’s order');
+    });
+    const file = this.#scope.own(new OverridesFile(path, () => overrides.rules, clock, log));
+    overrides.restore(await file.load());
+    return overrides;
+  }
+
   async #discover(registryUrl: string | null) {
     const { document, stateDirectory, clock, log } = this.#options;
     const cache = this.#scope.own(new LastGoodCache(stateDirectory, clock, log));
@@ -249,6 +273,7 @@ export class Gateway implements Closable {
     listeners: ListenerPlans,
     publisher: Publisher,
     nodeSlots: NodeSlots,
+    outliers: Outliers,
   ): WorkerPool {
     const { clock, random, log } = this.#options;
     const plans = [...listeners.http, ...listeners.tcp];
@@ -269,12 +294,14 @@ export class Gateway implements Closable {
       sources,
       httpListeners: http,
       tcpListeners: tcp,
+      breakers: statistics.breakerMemory,
       settings: dataPathSettings(this.#options.document),
       plan: publisher.whole(),
     });
     const events = {
       released: (worker: number, version: number, slots: readonly number[]) =>
         nodeSlots.released(worker, version, slots),
+      alarm: (slot: number, alarm: NodeAlarm) => outliers.alarm(slot, alarm),
       gone: (worker: number) => {
         nodeSlots.workerGone(worker);
         if (sources) clearSourceCounts(sources, worker);

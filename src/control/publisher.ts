@@ -7,6 +7,7 @@ import { ROUTE_CAPACITY } from '../telemetry/counters.ts';
 import { UPSTREAM_CAPACITY } from '../upstream/node-table.ts';
 import {
   NO_ROUTE,
+  type NodeOverride,
   type PlannedCertificate,
   type PlannedNode,
   type PlannedRoute,
@@ -27,6 +28,10 @@ export interface PublisherParts {
   readonly log: Log;
   /** Sends a patch to every worker. */
   publish(patch: PlanPatch): void;
+  /** What an operator has decided about a node; null when nothing. */
+  overrideOf(upstreamId: string, node: Node): NodeOverride | null;
+  /** These slots were given to nodes that came to an upstream which had others. */
+  joined(slots: readonly number[]): void;
   /** Indices of the workers that may hold an older plan. */
   workers(): readonly number[];
 }
@@ -100,6 +105,7 @@ export class Publisher {
       if (after && sameData(before, after)) continue;
       if (!after && !before) continue;
       departed.push(...departedKeys(id, before, after ?? null));
+      this.#parts.joined(joinedSlots(before, after ?? null));
       if (after) changed.push(after);
       else removed.push(id);
       this.#remember(id, after ?? null);
@@ -145,7 +151,7 @@ export class Publisher {
     for (const node of compiled.nodes) {
       const slot = this.#parts.nodeSlots.acquire(nodeKey(compiled.id, node));
       if (slot === null) this.#reportFull(`node ${formatAddress(node)} of upstream ${compiled.id}`, null, 'nodes');
-      else nodes.push({ slot, node });
+      else nodes.push({ slot, node, override: this.#parts.overrideOf(compiled.id, node) });
     }
     return { ...compiled, slot: row.slot, nodes };
   }
@@ -175,6 +181,13 @@ export class Publisher {
     const limit = capacity === null ? '' : ` (${capacity})`;
     this.#parts.log.error('plan.full', `${what} is left out: the table of ${kind} is full${limit}`);
   }
+}
+
+/** Of a set that is new as a whole nobody has joined. */
+function joinedSlots(before: PlannedUpstream | undefined, after: PlannedUpstream | null): number[] {
+  if (!before || before.nodes.length === 0 || !after) return [];
+  const present = new Set(before.nodes.map((planned) => planned.slot));
+  return after.nodes.map((planned) => planned.slot).filter((slot) => !present.has(slot));
 }
 
 function departedKeys(id: string, before: PlannedUpstream | undefined, after: PlannedUpstream | null): string[] {

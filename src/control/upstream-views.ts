@@ -1,12 +1,14 @@
-import type { NodeView, SourceView, UpstreamView } from '../admin/views.ts';
+import type { EjectionView, NodeView, OverrideView, SourceView, UpstreamView } from '../admin/views.ts';
 import type { Clock } from '../core/clock.ts';
-import type { NodeSet } from '../discovery/types.ts';
+import type { Node, NodeSet } from '../discovery/types.ts';
+import type { Ejection } from '../health/outliers/types.ts';
 import { NodeField } from '../telemetry/counters.ts';
 import { OUTCOME_NAMES } from '../telemetry/outcome-names.ts';
 import { HEALTH_NAMES } from '../upstream/node-table.ts';
 import type { PlannedNode, PlannedUpstream } from '../upstream/plan.ts';
-import { selectReady } from '../upstream/ready-set.ts';
+import { candidateOf, selectReady } from '../upstream/ready-set.ts';
 import type { NodeSource } from './definitions.ts';
+import type { NodeDecision } from './node-overrides.ts';
 import { nodeKey } from './node-slots.ts';
 import type { Statistics } from './statistics.ts';
 
@@ -16,17 +18,17 @@ export interface UpstreamViewParts {
   /** Where the nodes of an upstream come from; undefined once it is gone. */
   sourceOf(upstreamId: string): NodeSource | undefined;
   nodeSet(source: NodeSource): NodeSet | undefined;
+  /** Why outlier detection keeps a node out; null when it does not. */
+  ejection(key: string): Ejection | null;
+  /** What an operator has decided about a node; null when nothing. */
+  decision(upstreamId: string, node: Node): NodeDecision | null;
   /** What the last failed probe of a node found; null when there was none. */
   lastProbeError(key: string): string | null;
 }
 
 /** Nodes known to be bad are used because there are no others. */
 export function isFailOpen(upstream: PlannedUpstream, { table }: Statistics, now: number): boolean {
-  return selectReady(upstream.nodes.map(candidate), table, now).failOpen;
-}
-
-function candidate({ slot, node }: PlannedNode) {
-  return { slot, weight: node.weight, node };
+  return selectReady(upstream.nodes.map(candidateOf), upstream.spread, table, now).failOpen;
 }
 
 /** An upstream of the plan in force, with what the node table and the registry say of it. */
@@ -38,7 +40,7 @@ export function viewUpstream(upstream: PlannedUpstream, parts: UpstreamViewParts
   const isStatic = !source || source.kind === 'static';
   return {
     id: upstream.id,
-    type: upstream.type,
+    type: upstream.balancer.type,
     source: viewSource(source),
     state: isStatic ? 'ok' : (set?.state ?? 'init'),
     age_seconds: isStatic ? 0 : confirmedAt === null ? null : Math.round(now - confirmedAt) / 1000,
@@ -54,6 +56,19 @@ function viewSource(source: NodeSource | undefined): SourceView {
   return { type: source.query.source, service: source.query.service, args: source.query.args };
 }
 
+function viewOverride(decision: NodeDecision | null): OverrideView | null {
+  if (!decision) return null;
+  const { state, weight, reason, at } = decision;
+  return { state, weight, reason, at: new Date(at).toISOString() };
+}
+
+function viewEjection(ejection: Ejection | null, now: number): EjectionView | null {
+  if (!ejection) return null;
+  const { reason, times, since, until } = ejection;
+  const seconds = (ms: number) => Math.round(Math.max(0, ms)) / 1000;
+  return { reason, times, for_seconds: seconds(now - since), trial_in_seconds: seconds(until - now) };
+}
+
 function viewNode(upstreamId: string, { slot, node }: PlannedNode, now: number, parts: UpstreamViewParts): NodeView {
   const { table, nodes } = parts.statistics;
   const latency = table.latency(slot);
@@ -66,6 +81,8 @@ function viewNode(upstreamId: string, { slot, node }: PlannedNode, now: number, 
     priority: node.priority,
     health: HEALTH_NAMES[table.health(slot)],
     demoted: table.demotedUntil(slot) > now,
+    ejected: viewEjection(parts.ejection(nodeKey(upstreamId, node)), now),
+    override: viewOverride(parts.decision(upstreamId, node)),
     inflight: table.inflight(slot),
     latency_ms: latency === 0 ? null : latency / 1000,
     requests: Object.fromEntries(requests),

@@ -6,6 +6,8 @@ import type { Log } from '../core/log.ts';
 import type { Random } from '../core/random.ts';
 import type { Closable } from '../core/scope.ts';
 import { replayEvent } from '../telemetry/forwarded-log.ts';
+import type { ExplainQuestion, Explanation } from '../upstream/explanation.ts';
+import type { NodeAlarm } from '../upstream/handle.ts';
 import type { PlanPatch } from '../upstream/plan.ts';
 import type { FromWorker, ToWorker, WorkerSeed } from '../worker/protocol.ts';
 
@@ -13,10 +15,14 @@ import type { FromWorker, ToWorker, WorkerSeed } from '../worker/protocol.ts';
 const STABLE_MS = 30_000;
 /** Time that a thread gets, after its deadline, to say that it has closed. */
 const GRACE_MS = 2000;
+/** How long a worker may take to explain something. */
+const EXPLAIN_MS = 5000;
 
 /** What the pool tells its owner. */
 export interface WorkerEvents {
   released(worker: number, version: number, slots: readonly number[]): void;
+  /** A worker saw something about the node in `slot` that is decided here. */
+  alarm(slot: number, alarm: NodeAlarm): void;
   /** The thread is gone: its connections are lost, its numbers stay. */
   gone(worker: number): void;
 }
@@ -58,6 +64,8 @@ export interface WorkerPoolParts {
 /** The worker threads: starts them, feeds them patches, restarts one that dies, closes them. */
 export class WorkerPool implements Closable {
   readonly #parts: WorkerPoolParts;
+  readonly #questions = new Map<number, (explanation: Explanation) => void>();
+  #nextQuestion = 1;
   readonly #seats: readonly Seat[];
   #failure: HeadgateError | null = null;
   #stopping = false;
@@ -178,6 +186,23 @@ export class WorkerPool implements Closable {
     });
   }
 
+  /** How a worker would handle a request. Null when none answers in time. */
+  async explain(question: ExplainQuestion): Promise<Explanation | null> {
+    const seat = this.#seats.find(({ listening }) => listening);
+    if (!seat?.thread) return null;
+    const id = this.#nextQuestion++;
+    const answered = new AbortController();
+    let explanation: Explanation | null = null;
+    this.#questions.set(id, (answer) => {
+      explanation = answer;
+      answered.abort();
+    });
+    seat.thread.postMessage({ type: 'explain', id, question } satisfies ToWorker);
+    await sleep(this.#parts.clock, EXPLAIN_MS, answered.signal);
+    this.#questions.delete(id);
+    return explanation;
+  }
+
   #receive(seat: Seat, message: FromWorker): void {
     switch (message.type) {
       case 'listening':
@@ -197,6 +222,11 @@ export class WorkerPool implements Closable {
         seat.cut += message.cut;
         void seat.thread?.terminate();
         return;
+      case 'explained':
+        this.#questions.get(message.id)?.(message.explanation);
+        return;
+      case 'alarm':
+        return this.#parts.events.alarm(message.slot, message.alarm);
       case 'log':
         return replayEvent(this.#parts.log, seat.index, message.entry);
       case 'pulse':

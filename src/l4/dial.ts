@@ -5,7 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import { HeadgateError, reasonOf } from '../core/errors.ts';
 import { type TimerWheel, WheelTimer } from '../core/timer-wheel.ts';
 import type { TableHandle } from '../upstream/handle.ts';
-import type { PlannedTls } from '../upstream/plan.ts';
+import type { PlannedSubset, PlannedTls } from '../upstream/plan.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { hashAddress } from './hash-address.ts';
 import { originateTls } from './originate-tls.ts';
@@ -32,7 +32,7 @@ export interface DialOptions {
    * Connected: `handle` is counted in, and the owner counts it out. The socket has no listeners and is not read until
    * the owner has returned.
    */
-  onConnected(socket: Socket, handle: TableHandle, micros: number): void;
+  onConnected(socket: Socket, handle: TableHandle): void;
   /** No connection, and no further try: nothing is counted in any more. */
   onFailed(error: HeadgateError): void;
 }
@@ -44,8 +44,9 @@ export interface DialOptions {
  */
 export class Dial {
   readonly #upstream: Upstream;
+  readonly #subset: PlannedSubset | null;
   readonly #options: DialOptions;
-  readonly #context: PickContext = { hash: 0, tried: NO_HANDLES };
+  readonly #context: PickContext = { hash: 0, now: 0, tried: NO_HANDLES };
   readonly #timer: WheelTimer;
   readonly #startedAt: number;
   #triedAt = 0;
@@ -54,18 +55,22 @@ export class Dial {
   #socket: Socket | null = null;
   #handle: TableHandle | null = null;
 
-  constructor(upstream: Upstream, options: DialOptions) {
+  constructor(upstream: Upstream, subset: PlannedSubset | null, options: DialOptions) {
     this.#upstream = upstream;
+    this.#subset = subset;
     this.#options = options;
     this.#timer = new WheelTimer(() => this.#timedOut());
     this.#startedAt = options.clock.now();
-    if (upstream.plan.type === 'chash') this.#context.hash = hashAddress(options.peers.remoteAddress ?? '');
+    if (upstream.plan.hash !== null) this.#context.hash = hashAddress(options.peers.remoteAddress ?? '');
   }
 
   start(): void {
+    const { id } = this.#upstream.plan;
+    if (!this.#upstream.admits()) {
+      return this.#options.onFailed(failure(`upstream ${id}: its circuit breaker is open`, 'BREAKER_OPEN'));
+    }
     const handle = this.#pick();
     if (handle) return this.#try(handle);
-    const { id } = this.#upstream.plan;
     const full = this.#context.tried.length > 0;
     this.#options.onFailed(
       full
@@ -79,14 +84,15 @@ export class Dial {
     const handle = this.#handle;
     if (!handle) return;
     this.#stopTry()?.destroy();
-    handle.end(Outcome.aborted, 0);
+    handle.end(Outcome.aborted, this.#options.clock.now());
   }
 
   /** A node with room for a connection. Those without count as tried: the balancer names another. */
   #pick(): TableHandle | null {
     const limit = this.#upstream.plan.stream?.maxConnectionsPerNode ?? 0;
+    this.#context.now = this.#options.clock.now();
     for (let full = 0; full < MAX_FULL; full++) {
-      const handle = this.#upstream.pick(this.#context);
+      const handle = this.#upstream.pick(this.#context, this.#subset);
       if (!handle || limit === 0 || handle.inflight() < limit) return handle;
       this.#context.tried = [...this.#context.tried, handle];
     }
@@ -133,8 +139,9 @@ export class Dial {
     if (!handle) return;
     this.#stopTry();
     handle.connected();
-    const micros = Math.max(1, (this.#options.clock.now() - this.#triedAt) * 1000);
-    this.#options.onConnected(socket, handle, micros);
+    const now = this.#options.clock.now();
+    handle.answered(Math.max(1, (now - this.#triedAt) * 1000), now);
+    this.#options.onConnected(socket, handle);
   }
 
   #timedOut(): void {
@@ -148,8 +155,9 @@ export class Dial {
     if (!handle) return;
     this.#stopTry()?.destroy();
     const own = OWN_FAULTS.has(error.code);
-    if (!own) this.#upstream.connectFailed(handle);
-    handle.end(own ? Outcome.aborted : Outcome.connectFailure, 0);
+    const now = this.#options.clock.now();
+    if (!own) this.#upstream.connectFailed(handle, now);
+    handle.end(own ? Outcome.aborted : Outcome.connectFailure, now);
     this.#context.tried = [...this.#context.tried, handle];
     this.#failures += 1;
     const next = own ? null : this.#next();

@@ -4,6 +4,7 @@ import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { CounterBlock, CounterSums } from '../telemetry/counter-table.ts';
+import type { BreakerCells } from '../upstream/breaker-cells.ts';
 import type { SnapshotSource } from '../upstream/snapshot.ts';
 import type { Departures } from './departures.ts';
 import type { SourceCounts } from './source-counts.ts';
@@ -21,6 +22,7 @@ export interface DataPlane {
   /** Null when no listener limits its sources. */
   readonly sources: SourceCounts | null;
   readonly departures: Departures;
+  readonly routeBreakers: BreakerCells;
 }
 
 /** Where a listener accepts, and its place in the counters. */

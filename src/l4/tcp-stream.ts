@@ -54,7 +54,6 @@ export class TcpStream implements LongUse {
   #dial: Dial | null;
   #relay: Relay | null = null;
   #handle: TableHandle | null = null;
-  #connectMicros = 0;
   #countedToUpstream = 0;
   #countedToClient = 0;
 
@@ -72,13 +71,13 @@ export class TcpStream implements LongUse {
     this.#reader = new ReadBuffer(host.buffers);
     this.#snapshot = snapshot;
     snapshot.users += 1;
-    this.#dial = new Dial(upstream, {
+    this.#dial = new Dial(upstream, route.subset, {
       clock: host.plane.clock,
       wheel: host.plane.wheel,
       peers: client.peers,
       onread: { buffer: () => this.#reader.next(), callback: (length) => this.#read(length) },
       onRetry: () => host.plane.routeCounters.add(route.slot, RouteField.retries, 1),
-      onConnected: (socket, handle, micros) => this.#connected(socket, handle, micros),
+      onConnected: (socket, handle) => this.#connected(socket, handle),
       onFailed: (error) => this.#unserved(error),
     });
   }
@@ -119,11 +118,10 @@ export class TcpStream implements LongUse {
     this.#host.onDone(this);
   }
 
-  #connected(socket: Socket, handle: TableHandle, micros: number): void {
+  #connected(socket: Socket, handle: TableHandle): void {
     const { plane, settings } = this.#host;
     this.#settled();
     this.#handle = handle;
-    this.#connectMicros = micros;
     plane.departures.add(this.#upstream, handle, this);
     const relay = new Relay(this.#client, socket, {
       wheel: plane.wheel,
@@ -166,7 +164,7 @@ export class TcpStream implements LongUse {
     const handle = this.#handle;
     if (handle) {
       this.#host.plane.departures.remove(this.#upstream.plan.id, handle, this);
-      handle.end(outcomeOf(end), this.#connectMicros);
+      handle.end(outcomeOf(end), this.#host.plane.clock.now());
     }
     this.#host.onDone(this);
   }

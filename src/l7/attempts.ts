@@ -4,6 +4,7 @@ import { decideRetry, type FailureKind, type RetryDecision, type RetryLimits } f
 /** What an exchange has tried so far, and on what connection it is now. Reused. */
 export class Attempts implements PickContext {
   hash = 0;
+  now = 0;
   tried: readonly NodeHandle[] = NO_HANDLES;
   /** Nothing of the request was handed to the kernel on this connection. */
   nothingSent = true;

@@ -2,11 +2,14 @@ import { OUTCOMES, type Outcome } from '../balancers/types.ts';
 import { formatAddress } from '../core/address.ts';
 import type { AccessEnd, AccessTry } from '../telemetry/access-log.ts';
 import { durationField, RouteField, statusField } from '../telemetry/counters.ts';
-import { NO_ROUTE, type PlannedRoute } from '../upstream/plan.ts';
+import { NO_ROUTE, type PlannedBreaker, type PlannedRoute } from '../upstream/plan.ts';
 import type { ClientForwarding } from './client-forwarding.ts';
 import type { RequestHead } from './head.ts';
 import type { HttpContext } from './http-context.ts';
 import type { NodeUse } from './node-use.ts';
+
+/** Status of an exchange whose client went away before its answer (nginx's). */
+export const CLIENT_GONE = 499;
 
 /** What is to be counted and logged of one exchange. Reused from request to request. */
 export class ExchangeRecord {
@@ -18,6 +21,9 @@ export class ExchangeRecord {
   readonly #context: HttpContext;
   /** Stays null unless an access log asks. */
   #tries: AccessTry[] | null = null;
+  #used = false;
+  /** Time to the answer of the last node used, in microseconds; 0 when it gave none. */
+  #micros = 0;
 
   constructor(context: HttpContext) {
     this.#context = context;
@@ -28,6 +34,8 @@ export class ExchangeRecord {
     this.route = null;
     this.status = 0;
     this.#tries = null;
+    this.#used = false;
+    this.#micros = 0;
   }
 
   countRetry(): void {
@@ -35,15 +43,17 @@ export class ExchangeRecord {
   }
 
   /** Counts the use of a node out, unless that was done. `sent`: bytes written to the node. */
-  endUse(use: NodeUse, outcome: Outcome, sent: number): void {
+  endUse(use: NodeUse, outcome: Outcome, sent: number, now: number): void {
     const { handle } = use;
     if (handle === null) return;
     if (this.#context.accessLog !== null) {
-      const micros = Math.round(use.micros || use.elapsedMicros(this.#context.plane.clock.now()));
+      const micros = Math.round(use.micros || use.elapsedMicros(now));
       this.#tries ??= [];
       this.#tries.push({ node: formatAddress(handle.node), outcome: OUTCOMES[outcome]!, micros });
     }
-    use.end(outcome, sent);
+    this.#used = true;
+    this.#micros = use.micros;
+    use.end(outcome, sent, now);
   }
 
   /** The answer is decided: status and time count. */
@@ -54,6 +64,15 @@ export class ExchangeRecord {
     counters.add(slot, statusField(this.status), 1);
     counters.add(slot, durationField(seconds), 1);
     counters.add(slot, RouteField.durationSum, seconds);
+    const breaker = this.route === null ? null : this.route.breaker;
+    if (breaker !== null && this.#used && this.status !== CLIENT_GONE) this.#countForBreaker(breaker, slot);
+  }
+
+  #countForBreaker({ slowMicros }: PlannedBreaker, slot: number): void {
+    const counters = this.#context.plane.routeCounters;
+    counters.add(slot, RouteField.tried, 1);
+    if (this.status >= 500) counters.add(slot, RouteField.failed, 1);
+    if (slowMicros > 0 && this.#micros >= slowMicros) counters.add(slot, RouteField.slow, 1);
   }
 
   /** Bytes of the bodies, or of the tunnel. */

@@ -7,9 +7,10 @@ import type { Timeouts } from '../upstream/plan.ts';
 import type { Snapshot } from '../upstream/snapshot.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { Attempts } from './attempts.ts';
+import { breakerAnswer } from './breaker-answer.ts';
 import type { ClientForwarding } from './client-forwarding.ts';
 import type { ExchangeClient } from './exchange-client.ts';
-import { ExchangeRecord } from './exchange-record.ts';
+import { CLIENT_GONE, ExchangeRecord } from './exchange-record.ts';
 import { buildRequestHead, type OutboundRequest } from './forward-head.ts';
 import { Framing, type Rejection, RequestHead, type ResponseHead } from './head.ts';
 import type { HttpContext } from './http-context.ts';
@@ -28,8 +29,9 @@ import {
 } from './respond.ts';
 import { ResponseWriter } from './response-writer.ts';
 import type { FailureKind, RetryDecision } from './retry.ts';
+import { retryAfterMs } from './retry-after.ts';
 import { forwardTarget } from './router.ts';
-import { answerTo, outcomeOf } from './try-failure.ts';
+import { answerTo, outcomeOf, outcomeOfStatus } from './try-failure.ts';
 import { openTunnel } from './tunnel.ts';
 import { UpstreamConnection, type UpstreamUser } from './upstream-connection.ts';
 
@@ -81,6 +83,10 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#record.route = route;
     const upstream = snapshot.upstreams.get(route.upstreamId);
     if (upstream === undefined) return this.#answer(NO_NODE, 'self');
+    if (route.breaker !== null && !plane.routeBreakers.admits(route.slot)) {
+      return this.#answer(breakerAnswer(route.breaker), 'self');
+    }
+    if (!upstream.admits()) return this.#answer(breakerAnswer(upstream.plan.breaker!), 'self');
     snapshot.users += 1;
     this.#snapshot = snapshot;
     this.#upstream = upstream;
@@ -116,7 +122,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
   clientGone(code: string): void {
     if (this.#phase === 'over') return;
     this.#drop(Outcome.aborted);
-    this.#record.status = 499;
+    this.#record.status = CLIENT_GONE;
     this.#end('client', code);
   }
 
@@ -153,6 +159,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#readAt = this.#context.plane.clock.now();
     this.#use.answered(this.#readAt);
     this.#record.status = head.status;
+    if (head.status === 429 || head.status === 503) this.#heedRetryAfter(head);
     const keepAlive = this.head.keepAlive && this.#body.complete && this.head.upgrade === '' && !this.#context.draining;
     this.#keepAlive = this.#toClient.head(head, keepAlive);
   }
@@ -197,7 +204,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     if (connection === null) return;
     this.#connection = null;
     const { handle } = this.#use;
-    if (kind === 'connect' && handle !== null) this.#upstream!.connectFailed(handle);
+    if (kind === 'connect' && handle !== null) this.#upstream!.connectFailed(handle, this.#now());
     if (this.#phase === 'relay') {
       this.#countOut(outcomeOf(kind));
       this.#end('upstream', code);
@@ -261,10 +268,12 @@ export class Exchange implements UpstreamUser, OutboundRequest {
   /** Goes to the next node; `failure` is the answer when there is none, null before the first. */
   #next(failure: Answer | null): void {
     const upstream = this.#upstream!;
-    const handle = upstream.pick(this.#attempts);
+    const now = failure === null ? this.#record.startedAt : this.#context.plane.clock.now();
+    this.#attempts.now = now;
+    const handle = upstream.pick(this.#attempts, this.#record.route!.subset);
     if (handle === null) return this.#answer(failure ?? NO_NODE, failure === null ? 'self' : 'upstream');
     if (failure !== null) this.#record.countRetry();
-    this.#use.begin(handle, failure === null ? this.#record.startedAt : this.#context.plane.clock.now());
+    this.#use.begin(handle, now);
     const connection = this.#context.pool.take(handle);
     if (connection === null) return this.#connect(handle);
     this.#attempts.on(true);
@@ -362,6 +371,14 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#client.tunnelClosed();
   }
 
+  /** The node asks for a pause: new requests go to others meanwhile. */
+  #heedRetryAfter(head: ResponseHead): void {
+    const longest = this.#upstream!.plan.passive.retryAfterMs;
+    if (longest === 0) return;
+    const asked = retryAfterMs(head.fields, this.#context.plane.clock.wall());
+    if (asked > 0) this.#upstream!.setAside(this.#use.handle!, this.#readAt, Math.min(asked, longest));
+  }
+
   #protocolError(connection: UpstreamConnection, code: string): void {
     connection.destroy();
     this.upstreamFailed('protocol', code);
@@ -373,7 +390,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     if (isClean && connection.socket.writableLength === 0) {
       this.#context.pool.put(connection, this.#upstream!.plan.keepalive);
     } else connection.destroy();
-    this.#countOut(this.#record.status >= 500 ? Outcome.serverError : Outcome.success);
+    this.#countOut(outcomeOfStatus(this.#record.status, this.#upstream!.plan.passive.failStatuses));
     const keepAlive = this.#keepAlive && this.#body.complete;
     this.#end('self', null);
     this.#client.exchangeEnded(keepAlive);
@@ -388,7 +405,8 @@ export class Exchange implements UpstreamUser, OutboundRequest {
 
   /** Ends the use of the node. */
   #countOut(outcome: Outcome): void {
-    this.#record.endUse(this.#use, outcome, this.#toUpstream.written);
+    if (this.#use.handle === null) return;
+    this.#record.endUse(this.#use, outcome, this.#toUpstream.written, this.#now());
   }
 
   /** Lets go of the node, if one is in use. */
@@ -408,7 +426,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
 
   #cutClient(code: string): void {
     this.#drop(Outcome.aborted);
-    this.#record.status = 499;
+    this.#record.status = CLIENT_GONE;
     this.#end('client', code);
     this.#client.abort();
   }
@@ -435,9 +453,14 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     const { taken } = this.#body;
     const { bodyBytes, out } = this.#toClient;
     this.#context.countSent(out.written);
-    this.#record.countAnswer(this.#readAt === 0 ? this.#context.plane.clock.now() : this.#readAt);
+    this.#record.countAnswer(this.#now());
     this.#record.countBytes(taken, bodyBytes);
     if (this.#context.accessLog !== null) this.#log(taken, bodyBytes, { by, phase, cause });
+  }
+
+  /** The moment of the read that is dealt with, else of the call. */
+  #now(): number {
+    return this.#readAt === 0 ? this.#context.plane.clock.now() : this.#readAt;
   }
 
   #log(bytesIn: number, bytesOut: number, end: AccessEnd): void {

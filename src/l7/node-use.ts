@@ -20,6 +20,7 @@ export class NodeUse {
   /** The answer has begun: that is the node's latency. */
   answered(now: number): void {
     this.#micros = Math.max(1, (now - this.#startedAt) * 1000);
+    this.handle?.answered(this.#micros, now);
   }
 
   /** Microseconds to the answer; 0 when there was none. */
@@ -32,11 +33,11 @@ export class NodeUse {
   }
 
   /** Counts the use out, unless that was done. `sent`: bytes written to the node. */
-  end(outcome: Outcome, sent: number): void {
+  end(outcome: Outcome, sent: number, now: number): void {
     const { handle } = this;
     if (handle === null) return;
     this.handle = null;
     handle.transferred(sent, this.received);
-    handle.end(outcome, this.#micros);
+    handle.end(outcome, now);
   }
 }

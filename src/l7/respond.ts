@@ -26,11 +26,18 @@ const REASONS: Readonly<Record<number, string>> = {
   505: 'HTTP Version Not Supported',
 };
 
-function answer(status: number, code: string, message: string): Answer {
-  const body = `${JSON.stringify({ error_msg: message })}\n`;
+/** `fields`: further field lines, each with its CRLF. */
+export function answer(status: number, code: string, message: string, fields = ''): Answer {
+  return customAnswer(status, code, 'application/json', `${JSON.stringify({ error_msg: message })}\n`, fields);
+}
+
+export function customAnswer(status: number, code: string, contentType: string, text: string, fields: string): Answer {
+  const length = Buffer.byteLength(text);
   const head =
     `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}\r\n` +
-    `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
+    `Content-Type: ${contentType}\r\nContent-Length: ${length}\r\n${fields}`;
+  // What is written is latin1: bytes of the text, one character each.
+  const body = length === text.length ? text : Buffer.from(text, 'utf8').toString('latin1');
   return { status, code, head, body };
 }
 

@@ -16,6 +16,12 @@ export function outcomeOf(kind: FailureKind): Outcome {
   return kind === 'timeout' ? Outcome.timeout : Outcome.reset;
 }
 
+/** How an answer with this status is counted. */
+export function outcomeOfStatus(status: number, failing: readonly number[]): Outcome {
+  const failed = failing.length === 0 ? status >= 500 : failing.includes(status);
+  return failed ? Outcome.serverError : Outcome.success;
+}
+
 /** What the client is told when nothing else can be tried. */
 export function answerTo(kind: FailureKind, code: string): Answer {
   if (kind === 'connect') return code === 'CONNECT_TIMEOUT' ? CONNECT_TIMEOUT : CONNECT_FAILED;

@@ -29,7 +29,6 @@ export class DispatchTry implements Dispatcher.DispatchHandler {
   /** Tries another node. False when there is none, or the request can't be repeated. */
   readonly #retry: (kind: RetryKind, begun: boolean) => boolean;
   readonly #startedAt: number;
-  #micros = 0;
   #status = 0;
   #ended = false;
   #begun: boolean;
@@ -94,13 +93,14 @@ export class DispatchTry implements Dispatcher.DispatchHandler {
 
   #answered(status: number): void {
     this.#status = status;
-    this.#micros = Math.max(1, (this.#clock.now() - this.#startedAt) * 1000);
+    const now = this.#clock.now();
+    this.#handle.answered(Math.max(1, (now - this.#startedAt) * 1000), now);
   }
 
   #end(outcome: Outcome): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#handle.end(outcome, this.#micros);
+    this.#handle.end(outcome, this.#clock.now());
   }
 }
 

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { createBalancers } from '../balancers/registry.ts';
 import type { Document } from '../config/types.ts';
 import { createMonitor } from '../control/active-checks.ts';
 import { Assembly } from '../control/assembly.ts';
@@ -9,6 +8,7 @@ import { NodeHistory } from '../control/node-history.ts';
 import { NodeSlots } from '../control/node-slots.ts';
 import { Publisher } from '../control/publisher.ts';
 import { Statistics } from '../control/statistics.ts';
+import { beginRamps, createSupervision } from '../control/supervision.ts';
 import type { Timer } from '../core/clock.ts';
 import { type Closable, Scope } from '../core/scope.ts';
 import { LastGoodCache } from '../discovery/last-good-cache.ts';
@@ -44,8 +44,12 @@ export class LocalPlane implements Closable {
     this.#tools = tools;
     const statistics = new Statistics(1, clock.now());
     const table = new NodeTable(statistics.nodeMemory, SELF);
-    this.#directory = new NodeDirectory(table, new CounterBlock(statistics.counterMemory.nodes, SELF));
-    this.snapshots = new SnapshotStore(this.#directory, table, createBalancers(random), clock);
+    this.#directory = new NodeDirectory({
+      table,
+      counters: new CounterBlock(statistics.counterMemory.nodes, SELF),
+      alarm: (slot, alarm) => supervision.outliers.alarm(slot, alarm),
+    });
+    this.snapshots = new SnapshotStore(this.#directory, table, random, statistics.upstreamBreakers);
     const directory = stateDirectory === null ? null : join(stateDirectory, 'client');
     this.#cache = this.#scope.own(new LastGoodCache(directory, clock, log));
     const discoveries = createDiscoveries(document.discovery, null, this.#scope, tools);
@@ -58,9 +62,12 @@ export class LocalPlane implements Closable {
       log,
       publish: (patch) => this.snapshots.apply(patch),
       workers: () => [SELF],
+      overrideOf: () => null,
+      joined: (slots) => beginRamps(statistics.table, slots, clock.now()),
     });
-    const monitor = this.#scope.own(createMonitor(tools, statistics, this.#nodeSlots, publisher));
-    this.#assembly = new Assembly(this.nodeSets, publisher, monitor, new NodeHistory(clock));
+    const supervision = this.#scope.own(createSupervision(tools, statistics, this.#nodeSlots, publisher));
+    const monitor = this.#scope.own(createMonitor(tools, statistics, this.#nodeSlots, publisher, supervision.outliers));
+    this.#assembly = new Assembly(this.nodeSets, publisher, monitor, supervision, new NodeHistory(clock));
   }
 
   async start(): Promise<void> {

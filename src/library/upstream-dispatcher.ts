@@ -60,7 +60,7 @@ export class UpstreamDispatcher extends Dispatcher {
     tried: readonly TableHandle[],
     begun: boolean,
   ): boolean {
-    const handle = upstream.pick({ hash: 0, tried });
+    const handle = upstream.pick({ hash: 0, now: this.#clock.now(), tried }, null);
     if (!handle) throw noNode(this.#upstreamId);
     const retry = (kind: RetryKind, started: boolean) =>
       mayRepeat(kind, options, tried.length) &&
@@ -77,7 +77,7 @@ export class UpstreamDispatcher extends Dispatcher {
     kind: RetryKind,
     begun: boolean,
   ): boolean {
-    if (kind === 'unsent') upstream.connectFailed(tried.at(-1)!);
+    if (kind === 'unsent') upstream.connectFailed(tried.at(-1)!, this.#clock.now());
     const allowed = upstream.plan.retries ?? Math.min(MAX_RETRIES, upstream.handles.length - 1);
     if (tried.length > allowed) return false;
     try {

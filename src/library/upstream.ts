@@ -50,17 +50,19 @@ export class UpstreamClient {
   /** The node for the next use; null when there is none. */
   pick(): PickedNode | null {
     const upstream = this.#plane.snapshots.current.upstreams.get(ID);
-    const handle = upstream?.pick({ hash: 0, tried: [] });
-    if (!upstream || !handle) return null;
     const startedAt = this.#clock.now();
+    const handle = upstream?.pick({ hash: 0, now: startedAt, tried: [] }, null);
+    if (!upstream || !handle) return null;
     handle.begin();
     let over = false;
     const done = (how: 'ok' | 'failed' | 'unreachable' = 'ok') => {
       if (over) return;
       over = true;
-      if (how === 'unreachable') upstream.connectFailed(handle);
+      const now = this.#clock.now();
+      if (how === 'unreachable') upstream.connectFailed(handle, now);
+      if (how === 'ok') handle.answered(Math.max(1, (now - startedAt) * 1000), now);
       const outcome = { ok: Outcome.success, failed: Outcome.reset, unreachable: Outcome.connectFailure }[how];
-      handle.end(outcome, how === 'ok' ? Math.max(1, (this.#clock.now() - startedAt) * 1000) : 0);
+      handle.end(outcome, now);
     };
     const { host, port, metadata } = handle.node;
     return { host, port, metadata, done };

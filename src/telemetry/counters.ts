@@ -24,7 +24,11 @@ export const RouteField = {
   responseBytes: STATUS_CODES.length + 1,
   retries: STATUS_CODES.length + 2,
   durationSum: STATUS_CODES.length + 3,
-  durationBuckets: STATUS_CODES.length + 4,
+  /** Requests that reached a node, and of those the failed and the slow ones; only counted for a circuit breaker. */
+  tried: STATUS_CODES.length + 4,
+  failed: STATUS_CODES.length + 5,
+  slow: STATUS_CODES.length + 6,
+  durationBuckets: STATUS_CODES.length + 7,
 } as const;
 /** The last bucket is +Inf. Buckets are not cumulative in memory. */
 export const ROUTE_FIELDS = RouteField.durationBuckets + DURATION_BUCKETS.length + 1;
@@ -45,8 +49,10 @@ export const NodeField = {
   connects: OUTCOMES.length,
   sentBytes: OUTCOMES.length + 1,
   receivedBytes: OUTCOMES.length + 2,
+  /** Answers that took as long as the upstream calls slow. */
+  slow: OUTCOMES.length + 3,
 } as const;
-export const NODE_FIELDS = OUTCOMES.length + 3;
+export const NODE_FIELDS = OUTCOMES.length + 4;
 
 /** A row per listener, HTTP and stream alike. What is refused is counted by its reason. */
 export const ListenerField = {

@@ -8,6 +8,7 @@ import { nodeFamilies } from './node-metrics.ts';
 import { routeFamilies } from './route-metrics.ts';
 import { type BuildInfo, runtimeFamilies } from './runtime-metrics.ts';
 import { streamFamilies } from './stream-metrics.ts';
+import { supervisionFamilies } from './supervision-metrics.ts';
 import { type Family, Samples } from './text-format.ts';
 
 export interface RenderedMetrics {
@@ -66,6 +67,7 @@ export class Exposition {
       ...routeFamilies(source.routes(), this.#routes),
       ...streamFamilies(source.streamRoutes(), this.#routes),
       ...nodeFamilies(source.upstreams(), source.nodes(), this.#nodes),
+      ...supervisionFamilies(source.outlierVerdicts(), source.breakers()),
       ...discoveryFamilies(source.discovery(), source.discoverySources()),
     ];
   }

@@ -14,6 +14,9 @@ export interface MetricsSource {
   upstreams(): readonly UpstreamMetrics[];
   /** All nodes of all upstreams. */
   nodes(): readonly NodeMetrics[];
+  /** Verdicts of the outlier detection so far, by kind. */
+  outlierVerdicts(): Readonly<Record<string, number>>;
+  breakers(): readonly BreakerMetrics[];
   /** The watched services. */
   discovery(): readonly ServiceMetrics[];
   discoverySources(): readonly SourceMetrics[];
@@ -50,6 +53,14 @@ export interface NodeMetrics {
   readonly inflight: number;
   /** Smoothed time to the answer; 0 when nothing was measured. */
   readonly latencyMicros: number;
+  readonly ejected: boolean;
+}
+
+export interface BreakerMetrics {
+  readonly kind: 'upstream' | 'route';
+  readonly id: string;
+  readonly state: 'closed' | 'open' | 'half-open';
+  readonly openings: number;
 }
 
 export interface ServiceMetrics {

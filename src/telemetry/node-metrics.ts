@@ -79,6 +79,14 @@ function stateFamilies(nodes: readonly Labelled<NodeMetrics>[]): Family[] {
       },
     },
     {
+      name: 'headgate_node_ejected',
+      help: '1 while outlier detection keeps the node out.',
+      type: 'gauge',
+      collect: (samples) => {
+        for (const { item, labels } of nodes) samples.add(labels, item.ejected ? 1 : 0);
+      },
+    },
+    {
       name: 'headgate_node_latency_seconds',
       help: 'Smoothed time to the answer; no series before the first one.',
       type: 'gauge',

@@ -1,3 +1,5 @@
+import { OUTCOMES, type Outcome } from '../balancers/types.ts';
+
 /**
  * The node table: what every thread knows of every node, as numbers in shared memory.
  *
@@ -10,14 +12,23 @@
 export const NODE_CAPACITY = 131_072;
 export const UPSTREAM_CAPACITY = 16_384;
 
-const CELLS = 8;
+/** 32-bit cells of a node; two cache lines, so that nodes do not share one. */
+const CELLS = 32;
 const HEALTH = 0;
 const INFLIGHT = 1;
 const LATENCY = 2;
-/** Times are 64-bit, in the second half of a slot: 32 bits of milliseconds would run over after 24 days. */
-const TIMES = CELLS / 2;
-const DEMOTED_UNTIL = 2;
-const FAILED_AT = 3;
+/** Failures of each kind since the last success: `STREAK + outcome`. */
+const STREAK = 4;
+const EJECTION = 10;
+const PROBING = 11;
+/** 64-bit cells, in the second half of a node: 32 bits of milliseconds would run over after 24 days. */
+const DOUBLES = CELLS / 2;
+const DEMOTED_UNTIL = 8;
+const FAILED_AT = 9;
+const EJECTED_UNTIL = 10;
+const RAMP_BEGAN = 11;
+const PEAK = 12;
+const PEAK_AT = 13;
 
 /** Time constant of the smoothed latency: a sample weighs 1/8, as in TCP's SRTT (RFC 6298 §2). */
 const LATENCY_SHIFT = 3;
@@ -50,7 +61,7 @@ export function allocateNodeTable(workers: number, now: number): NodeTableMemory
 
 export class NodeTable {
   readonly #cells: Int32Array;
-  readonly #times: Float64Array;
+  readonly #doubles: Float64Array;
   readonly #versions: Int32Array;
   readonly #shares: readonly Int32Array[];
   readonly #own: Int32Array;
@@ -59,7 +70,7 @@ export class NodeTable {
   /** `worker` is the index of the worker that writes through this view; null in the control thread. */
   constructor(memory: NodeTableMemory, worker: number | null) {
     this.#cells = new Int32Array(memory.nodes);
-    this.#times = new Float64Array(memory.nodes);
+    this.#doubles = new Float64Array(memory.nodes);
     this.#versions = new Int32Array(memory.versions);
     this.#shares = memory.shares.map((share) => new Int32Array(share));
     const own = worker === null ? undefined : this.#shares[worker];
@@ -107,22 +118,109 @@ export class NodeTable {
     this.#cells[cell] = Math.min(0x7fffffff, Math.max(1, Math.round(next)));
   }
 
-  /** Takes the node out of the ready set for a second. `now`: monotonic milliseconds. */
-  demote(slot: number, now: number): void {
-    const at = now - this.#epoch;
-    this.#times[slot * TIMES + FAILED_AT] = at;
-    this.#times[slot * TIMES + DEMOTED_UNTIL] = at + DEMOTION_MS;
+  /** Peak-EWMA of the latency in microseconds, as it was at `peakAt`; 0 when nothing was measured. */
+  peak(slot: number): number {
+    return this.#doubles[slot * DOUBLES + PEAK]!;
+  }
+
+  /** Monotonic milliseconds, counted from the table's epoch, of the last change of `peak`. */
+  peakAt(slot: number): number {
+    return this.#doubles[slot * DOUBLES + PEAK_AT]! + this.#epoch;
+  }
+
+  /** Two workers may write at once: one sample is then lost, which an estimate that decays can bear. */
+  setPeak(slot: number, micros: number, now: number): void {
+    this.#doubles[slot * DOUBLES + PEAK] = micros;
+    this.#doubles[slot * DOUBLES + PEAK_AT] = now - this.#epoch;
+  }
+
+  /** Uses that ended with `outcome` since the last success. */
+  streak(slot: number, outcome: Outcome): number {
+    return this.#cells[slot * CELLS + STREAK + outcome]!;
+  }
+
+  /** Adds to the streak of a failing outcome, and returns its length. */
+  extendStreak(slot: number, outcome: Outcome): number {
+    return Atomics.add(this.#cells, slot * CELLS + STREAK + outcome, 1) + 1;
+  }
+
+  /** A success, or the node's return, ends all streaks. Looks before it writes: the line stays shared while all is well. */
+  endStreaks(slot: number): void {
+    const first = slot * CELLS + STREAK;
+    for (let outcome = 0; outcome < OUTCOMES.length; outcome++) {
+      if (this.#cells[first + outcome] !== 0) this.#cells[first + outcome] = 0;
+    }
+  }
+
+  /** Control thread: the node takes no traffic until `until`; after that one use may try it. */
+  eject(slot: number, until: number): void {
+    this.#doubles[slot * DOUBLES + EJECTED_UNTIL] = until - this.#epoch;
+    Atomics.store(this.#cells, slot * CELLS + PROBING, 0);
+    Atomics.store(this.#cells, slot * CELLS + EJECTION, 1);
+  }
+
+  /** Control thread: the node takes traffic like any other. */
+  reinstate(slot: number): void {
+    this.endStreaks(slot);
+    Atomics.store(this.#cells, slot * CELLS + EJECTION, 0);
+  }
+
+  isEjected(slot: number): boolean {
+    return Atomics.load(this.#cells, slot * CELLS + EJECTION) === 1;
+  }
+
+  /** Monotonic milliseconds at which an ejected node may be tried. */
+  ejectedUntil(slot: number): number {
+    return this.#doubles[slot * DOUBLES + EJECTED_UNTIL]! + this.#epoch;
+  }
+
+  /** One caller, over all workers, gets the single use that may try an ejected node. */
+  takeProbe(slot: number): boolean {
+    return Atomics.compareExchange(this.#cells, slot * CELLS + PROBING, 0, 1) === 0;
+  }
+
+  /** The use that tried the node said nothing about it: the next one may. */
+  returnProbe(slot: number): void {
+    Atomics.store(this.#cells, slot * CELLS + PROBING, 0);
+  }
+
+  isProbed(slot: number): boolean {
+    return Atomics.load(this.#cells, slot * CELLS + PROBING) === 1;
+  }
+
+  /** Control thread: the node's slow start begins at `now`. */
+  beginRamp(slot: number, now: number): void {
+    this.#doubles[slot * DOUBLES + RAMP_BEGAN] = now - this.#epoch;
+  }
+
+  /** Monotonic milliseconds at which the node's slow start began; -Infinity when it never had one. */
+  rampBegan(slot: number): number {
+    const at = this.#doubles[slot * DOUBLES + RAMP_BEGAN]!;
+    return at === 0 ? Number.NEGATIVE_INFINITY : at + this.#epoch;
+  }
+
+  /** Takes the node out of the ready set for a while; never shortens what is set. `now`: monotonic milliseconds. */
+  demote(slot: number, now: number, forMs: number): void {
+    const until = now - this.#epoch + forMs;
+    const cell = slot * DOUBLES + DEMOTED_UNTIL;
+    if (until > this.#doubles[cell]!) this.#doubles[cell] = until;
+  }
+
+  /** A connection to the node failed at `now`. */
+  connectFailed(slot: number, now: number): void {
+    this.#doubles[slot * DOUBLES + FAILED_AT] = now - this.#epoch;
+    this.demote(slot, now, DEMOTION_MS);
   }
 
   /** Monotonic milliseconds until which the node is demoted; in the past, or 0, when it is not. */
   demotedUntil(slot: number): number {
-    const at = this.#times[slot * TIMES + DEMOTED_UNTIL]!;
+    const at = this.#doubles[slot * DOUBLES + DEMOTED_UNTIL]!;
     return at === 0 ? 0 : at + this.#epoch;
   }
 
   /** Monotonic milliseconds of the last connection failure; 0 when there was none. */
   failedAt(slot: number): number {
-    const at = this.#times[slot * TIMES + FAILED_AT]!;
+    const at = this.#doubles[slot * DOUBLES + FAILED_AT]!;
     return at === 0 ? 0 : at + this.#epoch;
   }
 

@@ -1,3 +1,4 @@
+import type { BalancerPlan } from '../balancers/types.ts';
 import type { Node } from '../discovery/types.ts';
 
 /**
@@ -9,10 +10,80 @@ import type { Node } from '../discovery/types.ts';
 /** Row of the route counters for requests that no route took. */
 export const NO_ROUTE = 0;
 
+/** What an operator has decided about a node. */
+export interface NodeOverride {
+  /** `drain`: no new traffic but of sessions that are bound to it. `disable`: none at all. Null leaves it in. */
+  readonly state: 'drain' | 'disable' | null;
+  /** In place of the weight that the source gives; null leaves that. */
+  readonly weight: number | null;
+}
+
 /** A node and its place in the node table. */
 export interface PlannedNode {
   readonly slot: number;
   readonly node: Node;
+  readonly override: NodeOverride | null;
+}
+
+/** How traffic is spread over priorities and zones before the balancer has its say. Shares in [0, 1]. */
+export interface PlannedSpread {
+  /** Below this share of nodes that are not known to be bad, all are used (fail-open); 0 never does. */
+  readonly panicThreshold: number;
+  /** A tier takes all its traffic while this many times its share of ready nodes is 1 or more. */
+  readonly overprovisioning: number;
+  /** Nodes of the zone `local` are preferred while `minNodes` or more of them are ready. */
+  readonly zone: {
+    readonly local: string;
+    readonly minNodes: number;
+    /** Below this share of ready nodes in the zone traffic spills over into others, in proportion. */
+    readonly spillOver: number;
+  } | null;
+  readonly slowStart: PlannedSlowStart | null;
+}
+
+/** A node's weight grows from `minFactor` of it to the whole within `windowMs`, by (age / window)^(1 / aggression). */
+export interface PlannedSlowStart {
+  readonly windowMs: number;
+  readonly minFactor: number;
+  readonly aggression: number;
+}
+
+/** What workers count and report about answers. */
+export interface PlannedPassive {
+  /** Failures in a row, by outcome, at which the control thread is told; 0 for never. */
+  readonly streaks: readonly number[];
+  /** Answers that take this long count as slow; 0 for none. */
+  readonly slowMicros: number;
+  /** Statuses that count as a failure of the node. Empty: 500 and above. */
+  readonly failStatuses: readonly number[];
+  /** Longest time, in milliseconds, that `Retry-After` keeps a node out; 0 does not look at it. */
+  readonly retryAfterMs: number;
+}
+
+/** A circuit breaker as the data path sees it; its state is in the breaker cells. */
+export interface PlannedBreaker {
+  readonly status: number;
+  readonly contentType: string;
+  /** Null for an error message. */
+  readonly body: string | null;
+  readonly retryAfterSeconds: number;
+  /** Answers that take this long count as slow; 0 for none. */
+  readonly slowMicros: number;
+}
+
+/** What the hash of `chash` is made of. */
+export interface PlannedHash {
+  readonly on: 'vars' | 'header' | 'cookie' | 'consumer' | 'vars_combinations';
+  readonly key: string;
+}
+
+/** A part of an upstream's nodes: those whose metadata has all of `labels`. */
+export interface PlannedSubset {
+  /** Equal for equal subsets. */
+  readonly key: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** When no node has them: `any` uses all nodes, `none` answers that there is none. */
+  readonly fallback: 'any' | 'none';
 }
 
 /** Milliseconds. */
@@ -59,8 +130,12 @@ export interface PlannedUpstream {
   readonly id: string;
   /** Row of the upstream's version in the node table. */
   readonly slot: number;
-  /** Balancer: `roundrobin`, `least_conn`, … */
-  readonly type: string;
+  readonly balancer: BalancerPlan;
+  /** Null when the balancer does not hash. */
+  readonly hash: PlannedHash | null;
+  readonly spread: PlannedSpread;
+  readonly passive: PlannedPassive;
+  readonly breaker: PlannedBreaker | null;
   readonly nodes: readonly PlannedNode[];
   readonly timeouts: Timeouts;
   /** Tries besides the first; null when the configuration leaves it to the kind of failure. */
@@ -90,9 +165,12 @@ export interface PlannedRoute {
   /** CIDR ranges of clients. Empty: any client. */
   readonly remoteAddrs: readonly string[];
   readonly upstreamId: string;
+  /** Null for all nodes of the upstream. */
+  readonly subset: PlannedSubset | null;
   /** Overrides the upstream's. */
   readonly timeouts: Timeouts | null;
   readonly websocket: boolean;
+  readonly breaker: PlannedBreaker | null;
   /** Path prefix cut off before the request is forwarded; null keeps the path. */
   readonly stripPrefix: string | null;
 }
@@ -110,6 +188,8 @@ export interface PlannedStreamRoute {
   /** Milliseconds in place of the general setting; null keeps that. */
   readonly idleTimeout: number | null;
   readonly maxLifetime: number | null;
+  /** Null for all nodes of the upstream. */
+  readonly subset: PlannedSubset | null;
 }
 
 export interface PlanPatch {

@@ -1,77 +1,92 @@
-import type { Balancer, NodeHandle, PickContext, Picker } from '../balancers/types.ts';
-import type { Clock } from '../core/clock.ts';
+import type { Balancer, PickContext } from '../balancers/types.ts';
+import type { Random } from '../core/random.ts';
+import type { BreakerCells } from './breaker-cells.ts';
 import type { TableHandle } from './handle.ts';
 import type { NodeTable } from './node-table.ts';
-import type { PlannedUpstream } from './plan.ts';
-import { selectReady } from './ready-set.ts';
+import type { PlannedSubset, PlannedUpstream } from './plan.ts';
+import { Selection, type SelectionSettings } from './selection.ts';
 
-/**
- * An upstream as a worker uses it: its settings, its nodes, and the picker over those that are ready.
- *
- * The picker is a function of (nodes, health, configuration, previous picker). It is built when it is first needed after
- * any of these changed: a change is a number in the node table, so looking is one load.
- */
+/** What an upstream is made with, besides its plan and its nodes. */
+export interface UpstreamTools {
+  readonly balancer: Balancer;
+  readonly table: NodeTable;
+  readonly random: Random;
+  readonly breakers: BreakerCells;
+}
+
+/** An upstream as a worker uses it: its settings, its nodes, and the picks over all of them or over subsets. */
 export class Upstream {
   readonly plan: PlannedUpstream;
   readonly handles: readonly TableHandle[];
   readonly #table: NodeTable;
-  readonly #clock: Clock;
-  readonly #balancer: Balancer;
-  #picker: Picker | null;
-  #version = -1;
-  #reviewAt = 0;
-  /** Makes left-over nodes take turns. */
-  #leftOvers = 0;
+  readonly #random: Random;
+  readonly #breakers: BreakerCells;
+  readonly #settings: SelectionSettings;
+  readonly #whole: Selection;
+  /** By key; built when a route first asks for one. */
+  readonly #subsets = new Map<string, Selection>();
+  #before: Upstream | null;
 
-  constructor(
-    plan: PlannedUpstream,
-    handles: readonly TableHandle[],
-    balancer: Balancer,
-    previous: Upstream | null,
-    table: NodeTable,
-    clock: Clock,
-  ) {
+  constructor(plan: PlannedUpstream, handles: readonly TableHandle[], before: Upstream | null, tools: UpstreamTools) {
     this.plan = plan;
     this.handles = handles;
-    this.#balancer = balancer;
-    this.#table = table;
-    this.#clock = clock;
-    this.#picker = previous && previous.plan.type === plan.type ? previous.#picker : null;
+    this.#table = tools.table;
+    this.#random = tools.random;
+    this.#breakers = tools.breakers;
+    const { slot, spread } = plan;
+    this.#settings = { balancer: tools.balancer, slot, spread, hashes: plan.hash !== null };
+    this.#whole = this.#select(handles, before === null ? null : before.#whole);
+    this.#before = before;
+    if (before !== null) before.#before = null;
   }
 
   /** The node for the next use, not in `context.tried`; null when there is none. */
-  pick(context: PickContext): TableHandle | null {
-    if (this.#table.version(this.plan.slot) !== this.#version || this.#reviewAt !== Number.POSITIVE_INFINITY) {
-      this.#refresh();
-    }
-    const handle = this.#picker?.pick(context) ?? this.#pickLeftOver(context);
-    return handle as TableHandle | null;
+  pick(context: PickContext, subset: PlannedSubset | null): TableHandle | null {
+    return (subset === null ? this.#whole : this.selection(subset)).pick(context);
+  }
+
+  /** False while the circuit breaker is open. Each `true` of a half-open breaker uses up a trial. */
+  admits(): boolean {
+    return this.plan.breaker === null || this.#breakers.admits(this.plan.slot);
+  }
+
+  /** The same, without using anything up. */
+  wouldAdmit(): boolean {
+    return this.plan.breaker === null || this.#breakers.wouldAdmit(this.plan.slot);
+  }
+
+  /** The nodes that a route with this subset uses, and the state of their pick. */
+  selection(subset: PlannedSubset | null): Selection {
+    if (subset === null) return this.#whole;
+    const known = this.#subsets.get(subset.key);
+    if (known) return known;
+    const members = this.handles.filter((handle) => isMember(handle, subset));
+    const handles = members.length === 0 && subset.fallback === 'any' ? this.handles : members;
+    const previous = this.#before === null ? undefined : this.#before.#subsets.get(subset.key);
+    const selection = this.#select(handles, previous ?? null);
+    this.#subsets.set(subset.key, selection);
+    return selection;
   }
 
   /** A connection to the node failed: every worker leaves it alone for a second, from its next pick on. */
-  connectFailed(handle: TableHandle): void {
-    const now = this.#clock.now();
+  connectFailed(handle: TableHandle, now: number): void {
     const known = this.#table.demotedUntil(handle.slot) > now;
-    this.#table.demote(handle.slot, now);
+    this.#table.connectFailed(handle.slot, now);
     // Of many connections that fail at once only the first changes the ready set.
     if (!known) this.#table.bump(this.plan.slot);
   }
 
-  #refresh(): void {
-    const version = this.#table.version(this.plan.slot);
-    const now = this.#clock.now();
-    if (version === this.#version && now < this.#reviewAt) return;
-    const selection = selectReady(this.handles, this.#table, now);
-    this.#picker = this.#balancer.build(selection.ready, this.#picker);
-    this.#version = version;
-    this.#reviewAt = selection.reviewAt;
+  /** The node asked to be left alone for a while, as with `Retry-After`. */
+  setAside(handle: TableHandle, now: number, forMs: number): void {
+    this.#table.demote(handle.slot, now, forMs);
+    this.#table.bump(this.plan.slot);
   }
 
-  /** A retry that has tried every ready node may still use one that is not: better than to give up. */
-  #pickLeftOver(context: PickContext): NodeHandle | null {
-    if (context.tried.length === 0) return null;
-    const untried = this.handles.filter((handle) => !context.tried.includes(handle));
-    const { ready } = selectReady(untried, this.#table, this.#clock.now());
-    return ready[this.#leftOvers++ % ready.length] ?? null;
+  #select(handles: readonly TableHandle[], previous: Selection | null): Selection {
+    return new Selection(handles, this.#settings, previous, this.#table, this.#random);
   }
+}
+
+function isMember({ node }: TableHandle, { labels }: PlannedSubset): boolean {
+  return Object.entries(labels).every(([name, value]) => node.metadata[name] === value);
 }

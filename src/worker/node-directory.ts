@@ -1,6 +1,4 @@
-import type { CounterBlock } from '../telemetry/counter-table.ts';
-import { TableHandle } from '../upstream/handle.ts';
-import type { NodeTable } from '../upstream/node-table.ts';
+import { type HandlePorts, type HandleSettings, TableHandle } from '../upstream/handle.ts';
 import type { PlannedNode } from '../upstream/plan.ts';
 
 interface Leaving {
@@ -14,25 +12,23 @@ interface Leaving {
  * that what hangs on a handle (connection pools, cursors) survives every change of membership.
  */
 export class NodeDirectory {
-  readonly #table: NodeTable;
-  readonly #counters: CounterBlock;
+  readonly #ports: HandlePorts;
   readonly #handles = new Map<number, TableHandle>();
   readonly #leaving = new Map<number, Leaving>();
 
-  constructor(table: NodeTable, counters: CounterBlock) {
-    this.#table = table;
-    this.#counters = counters;
+  constructor(ports: HandlePorts) {
+    this.#ports = ports;
   }
 
   /** The handle of a planned node, with the plan's description of it. A node that was leaving comes back. */
-  handle(planned: PlannedNode): TableHandle {
+  handle(planned: PlannedNode, settings: HandleSettings): TableHandle {
     this.#leaving.delete(planned.slot);
     const known = this.#handles.get(planned.slot);
     if (known && known.node.host === planned.node.host && known.node.port === planned.node.port) {
-      known.describe(planned.node);
+      known.describe(planned, settings);
       return known;
     }
-    const handle = new TableHandle(planned, this.#table, this.#counters);
+    const handle = new TableHandle(planned, settings, this.#ports);
     this.#handles.set(planned.slot, handle);
     return handle;
   }

@@ -2,6 +2,8 @@ import type { ListenerPlan } from '../l4/listener.ts';
 import type { SourceMemory } from '../l4/source-counts.ts';
 import type { CountersMemory } from '../telemetry/counters.ts';
 import type { ForwardedEvent } from '../telemetry/forwarded-log.ts';
+import type { ExplainQuestion, Explanation } from '../upstream/explanation.ts';
+import type { NodeAlarm } from '../upstream/handle.ts';
 import type { NodeTableMemory } from '../upstream/node-table.ts';
 import type { PlanPatch } from '../upstream/plan.ts';
 
@@ -20,6 +22,12 @@ export interface DataPathSettings {
   readonly accessLog: string;
 }
 
+/** Circuit breakers, one a row: those of upstreams by the slot of the upstream, those of routes by that of the route. */
+export interface BreakerMemory {
+  readonly upstreams: SharedArrayBuffer;
+  readonly routes: SharedArrayBuffer;
+}
+
 /** What a worker is born with. */
 export interface WorkerSeed {
   readonly index: number;
@@ -27,6 +35,7 @@ export interface WorkerSeed {
   readonly counters: CountersMemory;
   /** Connections by source; null when no listener limits them. */
   readonly sources: SourceMemory | null;
+  readonly breakers: BreakerMemory;
   readonly httpListeners: readonly ListenerPlan[];
   readonly tcpListeners: readonly ListenerPlan[];
   readonly settings: DataPathSettings;
@@ -38,7 +47,8 @@ export type ToWorker =
   | { readonly type: 'patch'; readonly patch: PlanPatch }
   /** Stop accepting, finish what is under way, cut what is left at `deadline` (monotonic milliseconds), and end. Sent again, it moves the deadline. */
   | { readonly type: 'close'; readonly deadline: number }
-  | { readonly type: 'reopen-logs' };
+  | { readonly type: 'reopen-logs' }
+  | { readonly type: 'explain'; readonly id: number; readonly question: ExplainQuestion };
 
 export type FromWorker =
   | { readonly type: 'listening' }
@@ -49,5 +59,7 @@ export type FromWorker =
   | { readonly type: 'released'; readonly version: number; readonly slots: readonly number[] }
   /** The worker has closed everything. `cut`: connections that were not done by the deadline. */
   | { readonly type: 'closed'; readonly cut: number }
+  | { readonly type: 'explained'; readonly id: number; readonly explanation: Explanation }
+  | { readonly type: 'alarm'; readonly slot: number; readonly alarm: NodeAlarm }
   | { readonly type: 'log'; readonly entry: ForwardedEvent }
   | { readonly type: 'pulse'; readonly lagMs: number; readonly accessLogDropped: number };

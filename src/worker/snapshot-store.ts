@@ -1,5 +1,6 @@
-import type { Balancer } from '../balancers/types.ts';
-import type { Clock } from '../core/clock.ts';
+import { createBalancer } from '../balancers/registry.ts';
+import type { Random } from '../core/random.ts';
+import type { BreakerCells } from '../upstream/breaker-cells.ts';
 import type { TableHandle } from '../upstream/handle.ts';
 import type { NodeTable } from '../upstream/node-table.ts';
 import type { PlannedUpstream, PlanPatch } from '../upstream/plan.ts';
@@ -12,17 +13,17 @@ export class SnapshotStore implements SnapshotSource {
   current: Snapshot = new Snapshot(0, [], [], new Map());
   readonly #directory: NodeDirectory;
   readonly #table: NodeTable;
-  readonly #balancers: ReadonlyMap<string, Balancer>;
-  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #breakers: BreakerCells;
   /** Replaced, but some request still routes by them; oldest first. */
   readonly #retired = new Set<Snapshot>();
   readonly #listeners: ((snapshot: Snapshot) => void)[] = [];
 
-  constructor(directory: NodeDirectory, table: NodeTable, balancers: ReadonlyMap<string, Balancer>, clock: Clock) {
+  constructor(directory: NodeDirectory, table: NodeTable, random: Random, breakers: BreakerCells) {
     this.#directory = directory;
     this.#table = table;
-    this.#balancers = balancers;
-    this.#clock = clock;
+    this.#random = random;
+    this.#breakers = breakers;
   }
 
   onReplaced(listener: (snapshot: Snapshot) => void): void {
@@ -78,9 +79,9 @@ export class SnapshotStore implements SnapshotSource {
   }
 
   #build(plan: PlannedUpstream, previous: Upstream | null): Upstream {
-    const balancer = this.#balancers.get(plan.type);
-    if (!balancer) throw new Error(`upstream ${plan.id}: there is no balancer of type "${plan.type}"`);
-    const handles = plan.nodes.map((planned) => this.#directory.handle(planned));
-    return new Upstream(plan, handles, balancer, previous, this.#table, this.#clock);
+    const random = this.#random;
+    const balancer = createBalancer(plan.balancer, random);
+    const handles = plan.nodes.map((planned) => this.#directory.handle(planned, plan));
+    return new Upstream(plan, handles, previous, { balancer, table: this.#table, random, breakers: this.#breakers });
   }
 }

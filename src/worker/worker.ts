@@ -1,4 +1,3 @@
-import { createBalancers } from '../balancers/registry.ts';
 import { CidrSet } from '../core/cidr.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -8,9 +7,13 @@ import { Departures } from '../l4/departures.ts';
 import type { DataPlane, Listener } from '../l4/listener.ts';
 import { SourceCounts } from '../l4/source-counts.ts';
 import { TcpListener } from '../l4/tcp-listener.ts';
+import { explain } from '../l7/explain.ts';
 import { HttpListener } from '../l7/http-listener.ts';
+import type { HttpSettings } from '../l7/settings.ts';
 import { JsonAccessLog } from '../telemetry/access-log.ts';
 import { CounterBlock, CounterSums } from '../telemetry/counter-table.ts';
+import { BreakerCells } from '../upstream/breaker-cells.ts';
+import type { ExplainQuestion, Explanation } from '../upstream/explanation.ts';
 import { Health, NodeTable } from '../upstream/node-table.ts';
 import { NodeDirectory } from './node-directory.ts';
 import type { FromWorker, ToWorker, WorkerSeed } from './protocol.ts';
@@ -30,6 +33,9 @@ export interface WorkerPorts {
 export class Worker {
   readonly #ports: WorkerPorts;
   readonly #wheel: TimerWheel;
+  readonly #table: NodeTable;
+  readonly #plane: DataPlane;
+  readonly #httpSettings: HttpSettings;
   readonly #directory: NodeDirectory;
   readonly #snapshots: SnapshotStore;
   readonly #accessLog: JsonAccessLog | null;
@@ -50,8 +56,18 @@ export class Worker {
     this.#accessLog = accessLog;
     this.#wheel = new TimerWheel(ports.clock);
     const table = new NodeTable(seed.nodes, seed.index);
-    this.#directory = new NodeDirectory(table, new CounterBlock(seed.counters.nodes, seed.index));
-    this.#snapshots = new SnapshotStore(this.#directory, table, createBalancers(ports.random), ports.clock);
+    this.#table = table;
+    this.#directory = new NodeDirectory({
+      table,
+      counters: new CounterBlock(seed.counters.nodes, seed.index),
+      alarm: (slot, alarm) => ports.send({ type: 'alarm', slot, alarm }),
+    });
+    this.#snapshots = new SnapshotStore(
+      this.#directory,
+      table,
+      ports.random,
+      new BreakerCells(seed.breakers.upstreams),
+    );
     const { http, stream } = seed.settings;
     const plane: DataPlane = {
       clock: ports.clock,
@@ -63,13 +79,16 @@ export class Worker {
       listenerSums: new CounterSums(seed.counters.listeners),
       sources: seed.sources && new SourceCounts(seed.sources, seed.index),
       departures: new Departures(this.#wheel, this.#snapshots, ({ slot }) => table.health(slot) === Health.unhealthy),
+      routeBreakers: new BreakerCells(seed.breakers.routes),
     };
+    this.#plane = plane;
     const httpSettings = {
       headTimeoutMs: http.headTimeoutMs,
       idleTimeoutMs: http.idleTimeoutMs,
       limits: { maxBytes: http.maxHeadBytes, maxFields: http.maxFields },
       trusted: new CidrSet(http.trusted),
     };
+    this.#httpSettings = httpSettings;
     this.#listeners = [
       ...seed.httpListeners.map((plan) => new HttpListener(plan, plane, httpSettings, this.#accessLog)),
       ...seed.tcpListeners.map((plan) => new TcpListener(plan, plane, stream)),
@@ -97,7 +116,26 @@ export class Worker {
       case 'reopen-logs':
         this.#accessLog?.reopen();
         return;
+      case 'explain':
+        this.#ports.send({ type: 'explained', id: message.id, explanation: this.#explain(message.question) });
+        return;
     }
+  }
+
+  #explain(question: ExplainQuestion): Explanation {
+    const plane = this.#plane;
+    const snapshot = plane.snapshots.current;
+    return explain(question, {
+      snapshot,
+      table: this.#table,
+      settings: this.#httpSettings,
+      now: plane.clock.now(),
+      breakerOf: (route) => {
+        if (route.breaker !== null && !plane.routeBreakers.wouldAdmit(route.slot)) return 'route';
+        const upstream = snapshot.upstreams.get(route.upstreamId);
+        return upstream && !upstream.wouldAdmit() ? 'upstream' : null;
+      },
+    });
   }
 
   /** Called again, it moves the deadline. */

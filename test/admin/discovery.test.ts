@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { ChangeView, ReleaseRequest } from '../../src/admin/discovery-views.ts';
 import { AdminServer } from '../../src/admin/server.ts';
-import type { AdminViews } from '../../src/admin/views.ts';
 import { formatAddress } from '../../src/core/address.ts';
 import { systemClock } from '../../src/core/clock.ts';
+import { adminViews } from '../support/admin-views.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 
 const KEY = 'a-key-of-sufficient-length';
@@ -26,11 +26,7 @@ describe('discovery and history over the admin listener', () => {
   let open: string;
   let locked: string;
 
-  const views: AdminViews = {
-    ready: () => ({ ready: true, reasons: [] }),
-    upstreams: () => [],
-    routes: () => [],
-    metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
+  const views = adminViews({
     discovery: () => ({
       sources: [{ source: 'consul', updates: { applied: 1 }, errors: 2 }],
       watches: [{ ...WATCH, state: 'held', age_seconds: 1, cached: false, count: 3, reason: 'two of three vanished' }],
@@ -47,7 +43,7 @@ describe('discovery and history over the admin listener', () => {
       asked.push([upstream, at]);
       return upstream === 'web' ? CHANGE.added : null;
     },
-  };
+  });
   const start = async (key: string | null) => {
     const server = new AdminServer({ host: '127.0.0.1', port: 0 }, key, views, new RecordingLog(), systemClock);
     servers.push(server);

@@ -9,6 +9,7 @@ import type { AdminViews, RouteView, UpstreamView } from '../../src/admin/views.
 import { type Address, formatAddress } from '../../src/core/address.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { HeadgateError } from '../../src/core/errors.ts';
+import { adminViews } from '../support/admin-views.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 
 const UPSTREAM: UpstreamView = {
@@ -28,6 +29,8 @@ const UPSTREAM: UpstreamView = {
       priority: 0,
       health: 'healthy',
       demoted: false,
+      ejected: null,
+      override: null,
       inflight: 2,
       latency_ms: 1.5,
       requests: { success: 3 },
@@ -49,17 +52,12 @@ const ROUTE: RouteView = {
 };
 
 function views(parts: Partial<AdminViews> = {}): AdminViews {
-  return {
-    ready: () => ({ ready: true, reasons: [] }),
+  return adminViews({
     upstreams: () => [UPSTREAM],
     routes: () => [ROUTE],
-    discovery: () => ({ sources: [], watches: [] }),
-    release: () => false,
-    changes: () => [],
-    nodesAt: () => null,
     metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: 'a 1\n' }),
     ...parts,
-  };
+  });
 }
 
 const later = () => systemClock.now() + 60_000;

@@ -7,6 +7,7 @@ export class FakeHandle implements NodeHandle {
   readonly weight: number;
   load = 0;
   looks = 0;
+  peak = 0;
 
   constructor(name: string, weight = 1) {
     this.node = { host: name, port: 80, weight, priority: 0, metadata: {}, tags: [] };
@@ -18,12 +19,16 @@ export class FakeHandle implements NodeHandle {
     return this.load;
   }
 
-  latency(): number {
-    return 0;
+  peakLatency(): number {
+    return this.peak;
   }
 
   begin(): void {
     this.load += 1;
+  }
+
+  answered(micros: number): void {
+    this.peak = micros;
   }
 
   end(): void {
@@ -42,7 +47,7 @@ export function nodesOf(...weights: readonly number[]): FakeHandle[] {
 export const noChance: Random = { next: () => 0, below: () => 0 };
 
 export function contextOf(tried: readonly NodeHandle[] = []): PickContext {
-  return { hash: 0, tried };
+  return { hash: 0, now: 0, tried };
 }
 
 /** The names of the next `count` picks. */

@@ -49,6 +49,8 @@ test('the defaults of an upstream and its checks', () => {
     type: 'roundrobin',
     nodes: [{ host: '::1', port: 80, weight: 2, priority: 0, metadata: {} }],
     discovery_args: {},
+    panic_threshold: 50,
+    overprovisioning: 1.4,
     scheme: 'http',
     on_node_gone: 'finish',
     retry_timeout: 0,

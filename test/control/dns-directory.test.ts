@@ -8,6 +8,7 @@ import { allocateNodeTable, Health, NodeTable } from '../../src/upstream/node-ta
 import type { PlannedUpstream } from '../../src/upstream/plan.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { node } from '../support/nodes.ts';
+import { plainUpstream } from '../support/planned.ts';
 
 describe('what the DNS listener answers from', () => {
   let clock: FakeClock;
@@ -37,9 +38,10 @@ describe('what the DNS listener answers from', () => {
     const first = [...plan.upstreams.values()].reduce((sum, upstream) => sum + upstream.nodes.length, 0);
     const planned = nodes.map(([port, weight = 1, priority = 0], index) => ({
       slot: first + index,
+      override: null,
       node: node('10.0.0.1', port, { weight, priority }),
     }));
-    plan.upstreams.set(id, { id, nodes: planned } as unknown as PlannedUpstream);
+    plan.upstreams.set(id, { ...plainUpstream, id, slot: 0, nodes: planned });
     const query = { source: 'consul', service: service ?? '', args: {} };
     sources.set(id, service === null ? { kind: 'static', nodes: [] } : { kind: 'service', query });
     plan.version += 1;
@@ -67,11 +69,11 @@ describe('what the DNS listener answers from', () => {
     assert.deepEqual(ports('web'), [1, 2, 4]);
     table.setHealth(0, Health.unhealthy);
     assert.deepEqual(ports('web'), [2, 4]);
-    table.demote(3, clock.now());
+    table.connectFailed(3, clock.now());
     assert.deepEqual(ports('web'), [2]);
     table.setHealth(1, Health.unhealthy);
     table.setHealth(3, Health.unhealthy);
-    assert.deepEqual(ports('web'), [1, 2, 4]);
+    assert.deepEqual(ports('web'), [1, 4]);
   });
 
   it('tells "no nodes" from "not known yet"', () => {

@@ -6,19 +6,15 @@ import { Statistics } from '../../src/control/statistics.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { Health } from '../../src/upstream/node-table.ts';
 import type { PlanPatch } from '../../src/upstream/plan.ts';
+import { plainUpstream } from '../support/planned.ts';
 
 const WORKERS = [0, 1];
 
 function upstream(id: string, ports: readonly number[], type = 'roundrobin'): CompiledUpstream {
   return {
     id,
-    type,
-    timeouts: { connect: 1, send: 1, read: 1 },
-    retries: null,
-    retryTimeout: 0,
-    passHost: 'pass',
-    upstreamHost: null,
-    keepalive: { size: 1, idleTimeout: 1, requests: 1 },
+    ...plainUpstream,
+    balancer: { ...plainUpstream.balancer, type },
     nodes: ports.map((port) => ({ host: '10.0.0.1', port, weight: 1, priority: 0, metadata: {}, tags: [] })),
   };
 }
@@ -32,8 +28,10 @@ function route(id: string, upstreamId: string): CompiledRoute {
     priority: 0,
     remoteAddrs: [],
     upstreamId,
+    subset: null,
     timeouts: null,
     websocket: true,
+    breaker: null,
     stripPrefix: null,
   };
 }
@@ -42,10 +40,13 @@ function setUp() {
   const statistics = new Statistics(WORKERS.length, 0);
   const nodeSlots = new NodeSlots(statistics.table, statistics.nodes);
   const patches: PlanPatch[] = [];
+  const joined: number[] = [];
   const publisher = new Publisher({
     nodeSlots,
     routeCounters: statistics.routes,
     log: silentLog,
+    overrideOf: () => null,
+    joined: (slots) => void joined.push(...slots),
     publish: (patch) => void patches.push(patch),
     workers: () => WORKERS,
   });
@@ -53,7 +54,7 @@ function setUp() {
     publisher.update(new Map(upstreams.map((item) => [item.id, item])), null, null);
   const slotOf = (id: string, port: number) =>
     publisher.upstreams.get(id)?.nodes.find(({ node }) => node.port === port)?.slot;
-  return { statistics, nodeSlots, publisher, patches, set, slotOf };
+  return { statistics, nodeSlots, publisher, patches, joined, set, slotOf };
 }
 
 describe('Publisher', () => {

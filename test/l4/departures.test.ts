@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
-import { createBalancers } from '../../src/balancers/registry.ts';
+import { createBalancer } from '../../src/balancers/registry.ts';
 import { seededRandom } from '../../src/core/random.ts';
+import { allocateBreakers, BreakerCells } from '../../src/upstream/breaker-cells.ts';
 import { Health } from '../../src/upstream/node-table.ts';
 import type { PlannedStreaming } from '../../src/upstream/plan.ts';
 import { Snapshot } from '../../src/upstream/snapshot.ts';
@@ -18,9 +19,14 @@ function keep(proxy: TcpPlane, slots: readonly number[] | null): void {
   if (!first.has(proxy)) first.set(proxy, old);
   const handles = first.get(proxy)!.handles.filter(({ slot }) => slots?.includes(slot));
   const nodes = first.get(proxy)!.plan.nodes.filter(({ slot }) => slots?.includes(slot));
-  const balancer = createBalancers(seededRandom(1)).get('roundrobin')!;
-  const plan = { ...old.plan, type: 'roundrobin', nodes };
-  const next = new Upstream(plan, handles, balancer, null, proxy.table, proxy.clock);
+  const balancer = createBalancer(old.plan.balancer, seededRandom(1))!;
+  const tools = {
+    balancer,
+    table: proxy.table,
+    random: seededRandom(1),
+    breakers: new BreakerCells(allocateBreakers(8)),
+  };
+  const next = new Upstream({ ...old.plan, nodes }, handles, null, tools);
   proxy.snapshots.replace(new Snapshot(version + 1, [], streamRoutes, new Map(slots ? [['u', next]] : [])));
 }
 

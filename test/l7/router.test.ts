@@ -15,8 +15,10 @@ function route(id: string, uris: string | string[], more: Partial<PlannedRoute> 
     priority: 0,
     remoteAddrs: [],
     upstreamId: 'u',
+    subset: null,
     timeouts: null,
     websocket: false,
+    breaker: null,
     stripPrefix: null,
     ...more,
   };

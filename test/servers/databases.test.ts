@@ -129,7 +129,9 @@ serverSuite(
         ({ stdout, stderr }) => stdout + stderr,
         (error: { stdout: string; stderr: string }) => error.stdout + error.stderr,
       );
-      await pause(1500);
+      const series = `headgate_listener_connections{listener="127.0.0.1:${headgate.tcpPort}"}`;
+      while ((await headgate.metric(series)) < 8) await pause(50);
+      await pause(500);
       await servers[1]!.end('SIGKILL');
       for (let count = 0; count < 20; count++) assert.equal(await psql(headgate.tcpPort, 'select 1'), '1');
       assert.match(

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { createBalancers } from '../../src/balancers/registry.ts';
 import type { Address } from '../../src/core/address.ts';
 import { CidrSet } from '../../src/core/cidr.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Log } from '../../src/core/log.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
-import type { Node } from '../../src/discovery/types.ts';
 import { Departures } from '../../src/l4/departures.ts';
 import { type DataPlane, type ListenerPlan, PLAIN_LISTENER } from '../../src/l4/listener.ts';
 import { HttpListener } from '../../src/l7/http-listener.ts';
@@ -15,11 +13,14 @@ import type { HttpSettings } from '../../src/l7/settings.ts';
 import type { AccessEntry } from '../../src/telemetry/access-log.ts';
 import { CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
 import { allocateAllCounters, type CountersMemory, statusField } from '../../src/telemetry/counters.ts';
+import { allocateBreakers, BreakerCells } from '../../src/upstream/breaker-cells.ts';
+import type { NodeAlarm } from '../../src/upstream/handle.ts';
 import { allocateNodeTable, NodeTable } from '../../src/upstream/node-table.ts';
 import type { PlannedRoute, PlannedUpstream } from '../../src/upstream/plan.ts';
 import { NodeDirectory } from '../../src/worker/node-directory.ts';
 import { SnapshotStore } from '../../src/worker/snapshot-store.ts';
 import { type BackendHandler, HttpBackend, plainBackend } from './http-backend.ts';
+import { plainUpstream, plannedNode } from './planned.ts';
 import { RawClient } from './raw-client.ts';
 
 export type UpstreamOptions = Partial<Omit<PlannedUpstream, 'id' | 'slot' | 'nodes'>>;
@@ -37,20 +38,20 @@ export interface PlaneOptions {
 
 const WIDE = { connect: 10_000, send: 10_000, read: 10_000 };
 
-export function plannedNode(address: Address): Node {
-  return { ...address, weight: 1, priority: 0, metadata: {}, tags: [] };
-}
-
 /** An HTTP listener in this thread, with the parts that a worker gives it and one route to one upstream. */
 export class TestPlane {
   readonly table: NodeTable;
   readonly snapshots: SnapshotStore;
   readonly counters: CountersMemory;
+  readonly upstreamBreakers: BreakerCells;
+  readonly routeBreakers: BreakerCells;
   readonly listener: HttpListener;
   readonly wheel: TimerWheel;
   readonly clock: Clock;
   readonly entries: AccessEntry[] = [];
   readonly errors: string[] = [];
+  /** What the worker would have told the control thread. */
+  readonly alarms: { slot: number; alarm: NodeAlarm }[] = [];
   /** What the test means to be in `errors` at its end. */
   expectedErrors: string[] = [];
   #version = 0;
@@ -63,8 +64,14 @@ export class TestPlane {
     const memory = allocateNodeTable(1, this.clock.now());
     this.table = new NodeTable(memory, 0);
     this.counters = allocateAllCounters(1, 1024);
-    const directory = new NodeDirectory(this.table, new CounterBlock(this.counters.nodes, 0));
-    this.snapshots = new SnapshotStore(directory, this.table, createBalancers(seededRandom(1)), this.clock);
+    const directory = new NodeDirectory({
+      table: this.table,
+      counters: new CounterBlock(this.counters.nodes, 0),
+      alarm: (slot, alarm) => void this.alarms.push({ slot, alarm }),
+    });
+    this.upstreamBreakers = new BreakerCells(allocateBreakers(8));
+    this.routeBreakers = new BreakerCells(allocateBreakers(1024));
+    this.snapshots = new SnapshotStore(directory, this.table, seededRandom(1), this.upstreamBreakers);
     this.wheel = new TimerWheel(this.clock, options.tickMs ?? 20);
     const plane: DataPlane = {
       clock: this.clock,
@@ -76,6 +83,7 @@ export class TestPlane {
       listenerSums: new CounterSums(this.counters.listeners),
       sources: null,
       departures: new Departures(this.wheel, this.snapshots, () => false),
+      routeBreakers: this.routeBreakers,
     };
     this.listener = new HttpListener(listenerPlan(options.listener), plane, httpSettings(options.settings), {
       record: (entry) => void this.entries.push(entry),
@@ -154,13 +162,9 @@ export class TestPlane {
     return {
       id: 'test',
       slot: 0,
-      type: 'roundrobin',
-      nodes: nodes.map((address) => ({ slot: this.#slot(address), node: plannedNode(address) })),
+      ...plainUpstream,
+      nodes: nodes.map((address) => plannedNode(this.#slot(address), address)),
       timeouts: WIDE,
-      retries: null,
-      retryTimeout: 0,
-      passHost: 'pass',
-      upstreamHost: null,
       keepalive: { size: 64, idleTimeout: 60_000, requests: 1000 },
       ...upstream,
     };
@@ -212,8 +216,10 @@ function plannedRoute(route: Partial<PlannedRoute> = {}): PlannedRoute {
     priority: 0,
     remoteAddrs: [],
     upstreamId: 'test',
+    subset: null,
     timeouts: null,
     websocket: false,
+    breaker: null,
     stripPrefix: null,
     ...route,
   };

@@ -1,6 +1,7 @@
 import type { Balancer, NodeHandle } from '../../src/balancers/types.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Log } from '../../src/core/log.ts';
+import { seededRandom } from '../../src/core/random.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { Departures } from '../../src/l4/departures.ts';
 import { type DataPlane, type ListenerOptions, type ListenerPlan, PLAIN_LISTENER } from '../../src/l4/listener.ts';
@@ -8,6 +9,7 @@ import { allocateSourceCounts, SourceCounts } from '../../src/l4/source-counts.t
 import { TcpListener } from '../../src/l4/tcp-listener.ts';
 import { CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
 import { allocateAllCounters } from '../../src/telemetry/counters.ts';
+import { allocateBreakers, BreakerCells } from '../../src/upstream/breaker-cells.ts';
 import { TableHandle } from '../../src/upstream/handle.ts';
 import { allocateNodeTable, Health, NODE_CAPACITY, NodeTable } from '../../src/upstream/node-table.ts';
 import type {
@@ -18,6 +20,7 @@ import type {
 } from '../../src/upstream/plan.ts';
 import { Snapshot, type SnapshotSource } from '../../src/upstream/snapshot.ts';
 import { Upstream } from '../../src/upstream/upstream.ts';
+import { plainUpstream, plannedNode } from './planned.ts';
 
 export const ROUTE_SLOT = 3;
 export const LISTENER_SLOT = 2;
@@ -124,6 +127,7 @@ export class TcpPlane {
         this.snapshots,
         ({ slot }) => this.table.health(slot) === Health.unhealthy,
       ),
+      routeBreakers: new BreakerCells(allocateBreakers(1024)),
     };
     this.listener = new TcpListener(
       listenerPlan(options.maxConnections ?? 10_000, options.port, options.listener),
@@ -166,25 +170,23 @@ export class TcpPlane {
   }
 
   #upstream(options: TcpPlaneOptions, nodeCounters: CounterBlock): Upstream {
-    const nodes = options.ports.map((port, slot) => ({
-      slot,
-      node: { host: '127.0.0.1', port, weight: 1, priority: 0, metadata: {}, tags: [] },
-    }));
+    const nodes = options.ports.map((port, slot) => plannedNode(slot, { port }));
     const plan: PlannedUpstream = {
       id: 'u',
       slot: 0,
-      type: inOrder.type,
+      ...plainUpstream,
       nodes,
       timeouts: { connect: options.connectTimeout ?? 5000, send: 0, read: 0 },
       retries: options.retries ?? null,
       retryTimeout: options.retryTimeout ?? 0,
-      passHost: 'pass',
-      upstreamHost: null,
-      keepalive: { size: 0, idleTimeout: 0, requests: 0 },
       ...(options.stream ? { stream: { ...PLAIN_STREAM, ...options.stream } } : {}),
     };
-    const handles = nodes.map((planned) => new TableHandle(planned, this.table, nodeCounters));
-    return new Upstream(plan, handles, inOrder, null, this.table, this.clock);
+    const ports = { table: this.table, counters: nodeCounters, alarm: () => {} };
+    const handles = nodes.map((planned) => new TableHandle(planned, plan, ports));
+    return new Upstream(plan, handles, null, {
+      ...{ balancer: inOrder, table: this.table, random: seededRandom(1) },
+      breakers: new BreakerCells(allocateBreakers(8)),
+    });
   }
 
   #log(): Log {
@@ -217,6 +219,7 @@ export function streamRoute(fields: Partial<PlannedStreamRoute>): PlannedStreamR
     upstreamId: 'u',
     idleTimeout: null,
     maxLifetime: null,
+    subset: null,
     ...fields,
   };
 }

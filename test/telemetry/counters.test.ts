@@ -33,10 +33,18 @@ test('a duration falls into the first bucket that it does not exceed', () => {
 });
 
 test('fields of a row do not overlap', () => {
-  const route = [RouteField.requestBytes, RouteField.responseBytes, RouteField.retries, RouteField.durationSum];
+  const route = [
+    RouteField.requestBytes,
+    RouteField.responseBytes,
+    RouteField.retries,
+    RouteField.durationSum,
+    RouteField.tried,
+    RouteField.failed,
+    RouteField.slow,
+  ];
   const used = new Set([...STATUS_CODES.map(statusField), ...route, ...DURATION_BUCKETS.map(durationField)]);
   assert.equal(used.size, ROUTE_FIELDS - 1);
-  assert.equal(NodeField.receivedBytes, NODE_FIELDS - 1);
+  assert.equal(NodeField.slow, NODE_FIELDS - 1);
 });
 
 test('sums go over workers; clearing a row leaves its neighbours', () => {

@@ -26,7 +26,16 @@ async function scrape(parts: Partial<MetricsSource>): Promise<Map<string, Metric
 }
 
 function node(slot: number, more: Partial<NodeMetrics> = {}): NodeMetrics {
-  return { upstream: 'u', node: `10.0.0.${slot}:80`, slot, health: 'healthy', inflight: 0, latencyMicros: 0, ...more };
+  return {
+    upstream: 'u',
+    node: `10.0.0.${slot}:80`,
+    slot,
+    health: 'healthy',
+    inflight: 0,
+    latencyMicros: 0,
+    ejected: false,
+    ...more,
+  };
 }
 
 test('sums routes over workers: codes, bytes, retries and a cumulative histogram', async () => {

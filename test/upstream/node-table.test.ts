@@ -45,14 +45,14 @@ describe('node table: one thread', () => {
       table.setHealth(slot, Health.healthy);
       table.begin(slot);
       table.observeLatency(slot, 300);
-      table.demote(slot, 2000);
+      table.connectFailed(slot, 2000);
     }
     const expected = facts(6);
     table.begin(7);
     table.begin(7);
     table.setHealth(7, Health.unhealthy);
     table.observeLatency(7, 77);
-    table.demote(7, 9000.5);
+    table.connectFailed(7, 9000.5);
     assert.deepEqual(facts(6), expected);
     assert.deepEqual(facts(8), expected);
     assert.deepEqual(facts(7), [Health.unhealthy, 2, 2, 77, 9000.5 + DEMOTION_MS, 9000.5]);
@@ -76,7 +76,7 @@ describe('node table: one thread', () => {
     const table = new NodeTable(allocateNodeTable(1, epoch), 0);
     for (const days of [1, 24, 25, 49, 50, 366]) {
       const now = epoch + days * 86_400_000;
-      table.demote(1, now);
+      table.connectFailed(1, now);
       assert.equal(table.demotedUntil(1), now + DEMOTION_MS, `after ${days} days`);
       assert.equal(table.failedAt(1), now);
     }

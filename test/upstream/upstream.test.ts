@@ -6,15 +6,20 @@ import { type Balancer, Outcome, type PickContext } from '../../src/balancers/ty
 import { seededRandom } from '../../src/core/random.ts';
 import { allocateCounters, CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
 import { NODE_FIELDS, NodeField } from '../../src/telemetry/counters.ts';
+import { allocateBreakers, BreakerCells } from '../../src/upstream/breaker-cells.ts';
 import { TableHandle } from '../../src/upstream/handle.ts';
 import { allocateNodeTable, Health, NodeTable, type NodeTableMemory } from '../../src/upstream/node-table.ts';
 import type { PlannedUpstream } from '../../src/upstream/plan.ts';
 import { Upstream } from '../../src/upstream/upstream.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { plainUpstream, plannedNode } from '../support/planned.ts';
 
 const ROW = 9;
 const noChance = { next: () => 0, below: () => 0 };
-const context = (...tried: TableHandle[]): PickContext => ({ hash: 0, tried });
+
+/** Of the test that runs. */
+let time = new FakeClock();
+const context = (...tried: TableHandle[]): PickContext => ({ hash: 0, now: time.now(), tried });
 
 interface Given {
   weight?: number;
@@ -25,22 +30,21 @@ interface Given {
 class Worker {
   readonly table: NodeTable;
   readonly counters = allocateCounters(1, 16, NODE_FIELDS);
-  readonly clock: FakeClock;
   readonly handles = new Map<number, TableHandle>();
   builds = 0;
 
-  constructor(memory: NodeTableMemory, index: number, clock: FakeClock) {
+  constructor(memory: NodeTableMemory, index: number) {
     this.table = new NodeTable(memory, index);
-    this.clock = clock;
   }
 
   handle(slot: number, given?: Given): TableHandle {
     const known = this.handles.get(slot);
     if (known && !given) return known;
     const { weight = 1, priority = 0 } = given ?? {};
-    const node = { host: `n${slot}`, port: 80, weight, priority, metadata: {}, tags: [] };
-    known?.describe(node);
-    const handle = known ?? new TableHandle({ slot, node }, this.table, new CounterBlock(this.counters, 0));
+    const planned = plannedNode(slot, { host: `n${slot}`, weight, priority });
+    known?.describe(planned, plainUpstream);
+    const ports = { table: this.table, counters: new CounterBlock(this.counters, 0), alarm: () => {} };
+    const handle = known ?? new TableHandle(planned, plainUpstream, ports);
     this.handles.set(slot, handle);
     return handle;
   }
@@ -61,24 +65,22 @@ class Worker {
     const plan: PlannedUpstream = {
       id: 'u',
       slot: ROW,
-      type: balancer.type,
-      nodes: handles.map(({ slot, node }) => ({ slot, node })),
-      timeouts: { connect: 1, send: 1, read: 1 },
-      retries: null,
-      retryTimeout: 0,
-      passHost: 'pass',
-      upstreamHost: null,
-      keepalive: { size: 1, idleTimeout: 1, requests: 1 },
+      ...plainUpstream,
+      nodes: handles.map(({ slot, node }) => ({ slot, node, override: null })),
     };
-    return new Upstream(plan, handles, counted, previous, this.table, this.clock);
+    return new Upstream(plan, handles, previous, {
+      ...{ balancer: counted, table: this.table, random: noChance },
+      breakers: new BreakerCells(allocateBreakers(16)),
+    });
   }
 }
 
 function setup(workers = 1) {
   const clock = new FakeClock();
+  time = clock;
   const memory = allocateNodeTable(workers, clock.now());
   const control = new NodeTable(memory, null);
-  const all = Array.from({ length: workers }, (_, index) => new Worker(memory, index, clock));
+  const all = Array.from({ length: workers }, (_, index) => new Worker(memory, index));
   const setHealth = (slot: number, health: Health) => {
     control.setHealth(slot, health);
     control.bump(ROW);
@@ -87,7 +89,7 @@ function setup(workers = 1) {
 }
 
 function picks(upstream: Upstream, count: number): number[] {
-  return Array.from({ length: count }, () => upstream.pick(context())!.slot);
+  return Array.from({ length: count }, () => upstream.pick(context(), null)!.slot);
 }
 
 describe('upstream: pick', () => {
@@ -100,10 +102,10 @@ describe('upstream: pick', () => {
 
   it('gives null when there is no node, or none with a weight', () => {
     const { worker } = setup();
-    assert.equal(worker.upstream({}).pick(context()), null);
+    assert.equal(worker.upstream({}).pick(context(), null), null);
     const idle = worker.upstream({ 1: { weight: 0 } });
-    assert.equal(idle.pick(context()), null);
-    assert.equal(idle.pick(context(worker.handle(2))), null);
+    assert.equal(idle.pick(context(), null), null);
+    assert.equal(idle.pick(context(worker.handle(2)), null), null);
   });
 
   it('leaves an unhealthy node alone from the next pick on, and takes it back', () => {
@@ -136,7 +138,7 @@ describe('upstream: a failed connection', () => {
         [1, 2],
       ],
     );
-    here.connectFailed(worker.handle(1));
+    here.connectFailed(worker.handle(1), time.now());
     assert.deepEqual(
       [picks(here, 3), picks(there, 3)],
       [
@@ -159,9 +161,9 @@ describe('upstream: a failed connection', () => {
   it('takes a node out for as long as it goes on to fail', () => {
     const { clock, worker } = setup();
     const upstream = worker.upstream({ 1: {}, 2: {} });
-    upstream.connectFailed(worker.handle(1));
+    upstream.connectFailed(worker.handle(1), time.now());
     clock.advance(600);
-    upstream.connectFailed(worker.handle(1));
+    upstream.connectFailed(worker.handle(1), time.now());
     clock.advance(600);
     assert.deepEqual(picks(upstream, 2), [2, 2]);
     clock.advance(400);
@@ -173,7 +175,7 @@ describe('upstream: a failed connection', () => {
     const upstream = worker.upstream({ 1: {}, 2: {} });
     picks(upstream, 1);
     for (let failure = 0; failure < 100; failure++) {
-      upstream.connectFailed(worker.handle(1));
+      upstream.connectFailed(worker.handle(1), time.now());
       assert.deepEqual(picks(upstream, 1), [2]);
       clock.advance(1);
     }
@@ -183,8 +185,8 @@ describe('upstream: a failed connection', () => {
   it('of every node leaves them all in use', () => {
     const { worker } = setup();
     const upstream = worker.upstream({ 1: {}, 2: {} });
-    upstream.connectFailed(worker.handle(1));
-    upstream.connectFailed(worker.handle(2));
+    upstream.connectFailed(worker.handle(1), time.now());
+    upstream.connectFailed(worker.handle(2), time.now());
     assert.deepEqual(picks(upstream, 2).sort(), [1, 2]);
   });
 
@@ -192,7 +194,7 @@ describe('upstream: a failed connection', () => {
     const { clock, worker } = setup();
     const upstream = worker.upstream({ 1: { priority: 10 }, 2: { priority: 0 } });
     assert.deepEqual(picks(upstream, 2), [1, 1]);
-    upstream.connectFailed(worker.handle(1));
+    upstream.connectFailed(worker.handle(1), time.now());
     assert.deepEqual(picks(upstream, 2), [2, 2]);
     clock.advance(1000);
     assert.deepEqual(picks(upstream, 2), [1, 1]);
@@ -202,7 +204,7 @@ describe('upstream: a failed connection', () => {
     const { clock, worker } = setup();
     const upstream = worker.upstream({ 1: {}, 2: {} });
     clock.advance(30 * 86_400_000);
-    upstream.connectFailed(worker.handle(1));
+    upstream.connectFailed(worker.handle(1), time.now());
     assert.deepEqual(picks(upstream, 3), [2, 2, 2]);
     clock.advance(1000);
     assert.deepEqual(picks(upstream, 2).sort(), [1, 2]);
@@ -214,18 +216,18 @@ describe('upstream: retries', () => {
     const { worker } = setup();
     const upstream = worker.upstream({ 1: {}, 2: {}, 3: {} });
     const tried: TableHandle[] = [];
-    for (let attempt = 0; attempt < 3; attempt++) tried.push(upstream.pick({ hash: 0, tried })!);
+    for (let attempt = 0; attempt < 3; attempt++) tried.push(upstream.pick(context(...tried), null)!);
     assert.deepEqual(tried.map((handle) => handle.slot).sort(), [1, 2, 3]);
-    assert.equal(upstream.pick({ hash: 0, tried }), null);
+    assert.equal(upstream.pick(context(...tried), null), null);
   });
 
   it('go on with nodes that are not ready when all ready ones were tried', () => {
     const { worker, setHealth } = setup();
     const upstream = worker.upstream({ 1: {}, 2: {}, 3: { weight: 0 } });
     setHealth(2, Health.unhealthy);
-    assert.equal(upstream.pick(context())!.slot, 1);
-    assert.equal(upstream.pick(context(worker.handle(1)))!.slot, 2);
-    assert.equal(upstream.pick(context(worker.handle(1), worker.handle(2))), null);
+    assert.equal(upstream.pick(context(), null)!.slot, 1);
+    assert.equal(upstream.pick(context(worker.handle(1)), null)!.slot, 2);
+    assert.equal(upstream.pick(context(worker.handle(1), worker.handle(2)), null), null);
   });
 
   it('prefer what is left by the same rules: usable before unhealthy, then by priority', () => {
@@ -234,7 +236,7 @@ describe('upstream: retries', () => {
     const upstream = worker.upstream(nodes);
     setHealth(2, Health.unhealthy);
     const tried: TableHandle[] = [];
-    for (let attempt = 0; attempt < 4; attempt++) tried.push(upstream.pick({ hash: 0, tried })!);
+    for (let attempt = 0; attempt < 4; attempt++) tried.push(upstream.pick(context(...tried), null)!);
     assert.deepEqual(
       tried.map((handle) => handle.slot),
       [1, 4, 3, 2],
@@ -244,7 +246,7 @@ describe('upstream: retries', () => {
   it('spread over the nodes that are left', () => {
     const { worker } = setup();
     const upstream = worker.upstream({ 1: { priority: 1 }, 2: {}, 3: {} });
-    const seconds = Array.from({ length: 4 }, () => upstream.pick(context(worker.handle(1)))!.slot);
+    const seconds = Array.from({ length: 4 }, () => upstream.pick(context(worker.handle(1)), null)!.slot);
     assert.deepEqual(seconds.sort(), [2, 2, 3, 3]);
   });
 });
@@ -270,7 +272,7 @@ describe('upstream: replacement', () => {
     const { worker, setHealth } = setup();
     const first = worker.upstream({ 1: {}, 2: {}, 3: {} });
     worker.handle(1).begin();
-    first.connectFailed(worker.handle(2));
+    first.connectFailed(worker.handle(2), time.now());
     setHealth(3, Health.unhealthy);
     const second = worker.upstream({ 1: { weight: 2 }, 2: {}, 3: {}, 4: {} }, first);
     assert.equal(worker.handle(1).inflight(), 1);
@@ -303,7 +305,7 @@ describe('least_conn over workers', () => {
     const there = other.upstream(nodes, null, createLeastConn(seededRandom(2)));
     for (let use = 0; use < 5; use++) worker.handle(1).begin();
     assert.deepEqual(picks(there, 2), [2, 2]);
-    for (let use = 0; use < 20; use++) (use % 2 === 0 ? here : there).pick(context())!.begin();
+    for (let use = 0; use < 20; use++) (use % 2 === 0 ? here : there).pick(context(), null)!.begin();
     assert.deepEqual([worker.handle(1).inflight(), other.handle(2).inflight()].sort(), [12, 13]);
     assert.equal(worker.handle(2).ownInflight() + other.handle(2).ownInflight(), other.handle(2).inflight());
   });
@@ -319,7 +321,8 @@ describe('handle', () => {
       [Outcome.reset, 0],
     ] as const) {
       handle.begin();
-      handle.end(outcome, micros);
+      if (micros > 0) handle.answered(micros, 0);
+      handle.end(outcome, 0);
     }
     handle.connected();
     handle.transferred(10, 20);
@@ -334,7 +337,7 @@ describe('handle', () => {
       [field(NodeField.connects), field(NodeField.sentBytes), field(NodeField.receivedBytes)],
       [1, 11, 22],
     );
-    assert.deepEqual([handle.inflight(), handle.ownInflight(), handle.latency()], [0, 0, 900]);
+    assert.deepEqual([handle.inflight(), handle.ownInflight(), worker.table.latency(4)], [0, 0, 900]);
   });
 
   it('takes a new description of the same node', () => {

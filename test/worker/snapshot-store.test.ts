@@ -1,31 +1,23 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { createBalancers } from '../../src/balancers/registry.ts';
 import { Outcome } from '../../src/balancers/types.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { CounterBlock } from '../../src/telemetry/counter-table.ts';
 import { allocateAllCounters } from '../../src/telemetry/counters.ts';
+import { allocateBreakers, BreakerCells } from '../../src/upstream/breaker-cells.ts';
 import { allocateNodeTable, NodeTable } from '../../src/upstream/node-table.ts';
 import type { PlannedUpstream, PlanPatch } from '../../src/upstream/plan.ts';
 import { NodeDirectory } from '../../src/worker/node-directory.ts';
 import { SnapshotStore } from '../../src/worker/snapshot-store.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { plainUpstream, plannedNode } from '../support/planned.ts';
 
 function upstream(id: string, slots: readonly number[], weight = 1): PlannedUpstream {
   return {
     id,
     slot: 0,
-    type: 'roundrobin',
-    timeouts: { connect: 1, send: 1, read: 1 },
-    retries: null,
-    retryTimeout: 0,
-    passHost: 'pass',
-    upstreamHost: null,
-    keepalive: { size: 1, idleTimeout: 1, requests: 1 },
-    nodes: slots.map((slot) => ({
-      slot,
-      node: { host: '10.0.0.1', port: 8000 + slot, weight, priority: 0, metadata: {}, tags: [] },
-    })),
+    ...plainUpstream,
+    nodes: slots.map((slot) => plannedNode(slot, { host: '10.0.0.1', port: 8000 + slot, weight })),
   };
 }
 
@@ -47,8 +39,12 @@ describe('SnapshotStore and NodeDirectory', () => {
   beforeEach(() => {
     const clock = new FakeClock();
     const table = new NodeTable(allocateNodeTable(1, clock.now()), 0);
-    directory = new NodeDirectory(table, new CounterBlock(allocateAllCounters(1, 1024).nodes, 0));
-    store = new SnapshotStore(directory, table, createBalancers(seededRandom(1)), clock);
+    directory = new NodeDirectory({
+      table,
+      counters: new CounterBlock(allocateAllCounters(1, 1024).nodes, 0),
+      alarm: () => {},
+    });
+    store = new SnapshotStore(directory, table, seededRandom(1), new BreakerCells(allocateBreakers(4)));
   });
 
   it('shares what a patch does not name', () => {

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { count, port, seconds, strict, text, withDefault } from './field.ts';
+import { passiveChecksSchema } from './passive.ts';
 
 function statuses(description: string) {
   return Type.Array(Type.Integer({ minimum: 200, maximum: 599 }), { minItems: 1, uniqueItems: true, description });
@@ -67,6 +68,6 @@ export const activeChecksSchema = strict(
 );
 
 export const checksSchema = strict(
-  { active: Type.Optional(activeChecksSchema) },
+  { active: Type.Optional(activeChecksSchema), passive: Type.Optional(passiveChecksSchema) },
   'Health checks of the nodes. Without it only failed connections count against a node.',
 );

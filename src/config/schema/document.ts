@@ -29,6 +29,7 @@ export const staticFields = {
     }),
     'auto',
   ),
+  zone: Type.Optional(text('Zone that this gateway is in; upstreams with `zone_preference` prefer nodes of it.')),
   state_dir: Type.Optional(text('Directory for what outlives a restart, such as the last good node sets.')),
   discovery: withDefault(discoverySchema, {}),
   registry: Type.Optional(registrySchema),

@@ -1,6 +1,8 @@
 import { Type } from 'typebox';
+import { circuitBreakerSchema } from './circuit-breaker.ts';
 import { about, hosts, id, remoteAddress, remoteAddresses, routeTimeout, serviceId, upstreamId } from './common.ts';
 import { count, flag, strict, text, withDefault } from './field.ts';
+import { subsetSchema } from './subset.ts';
 import { inlineUpstreamSchema } from './upstream.ts';
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS', 'CONNECT', 'TRACE', 'PURGE'] as const;
@@ -39,7 +41,9 @@ export const routeSchema = strict(
     upstream: Type.Optional(inlineUpstreamSchema),
     upstream_id: Type.Optional(upstreamId),
     service_id: Type.Optional(serviceId),
+    subset: Type.Optional(subsetSchema),
     timeout: Type.Optional(routeTimeout),
+    circuit_breaker: Type.Optional(circuitBreakerSchema),
     enable_websocket: withDefault(flag('Whether requests may be upgraded to WebSocket.'), true),
   },
   'Which requests go to which upstream.',

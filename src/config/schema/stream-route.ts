@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { about, id, remoteAddress, remoteAddresses, serviceId, upstreamId } from './common.ts';
 import { port, seconds, strict, text } from './field.ts';
+import { subsetSchema } from './subset.ts';
 import { inlineUpstreamSchema } from './upstream.ts';
 
 export const streamRouteSchema = strict(
@@ -26,6 +27,7 @@ export const streamRouteSchema = strict(
     upstream: Type.Optional(inlineUpstreamSchema),
     upstream_id: Type.Optional(upstreamId),
     service_id: Type.Optional(serviceId),
+    subset: Type.Optional(subsetSchema),
   },
   'Which TCP connections go to which upstream.',
 );

@@ -1,9 +1,11 @@
 import { Type } from 'typebox';
 import { certificate, privateKey } from './certificate.ts';
 import { checksSchema } from './checks.ts';
+import { circuitBreakerSchema } from './circuit-breaker.ts';
 import { about, id } from './common.ts';
 import { count, flag, seconds, secondsOrZero, strict, text, texts, withDefault } from './field.ts';
 import { nodesSchema } from './node.ts';
+import { spreadFields } from './spread.ts';
 
 const timeoutSchema = strict(
   {
@@ -96,6 +98,7 @@ const upstreamFields = {
     ),
   ),
   on_node_gone: withDefault(nodeGoneSchema, 'finish'),
+  ...spreadFields,
   retries: Type.Optional(
     count(
       'Further nodes to try after a failure. Without it all others, at most 8, while no connection was made; one after a connection broke.',
@@ -120,6 +123,7 @@ const upstreamFields = {
   ),
   keepalive_pool: withDefault(keepalivePoolSchema, {}),
   checks: Type.Optional(checksSchema),
+  circuit_breaker: Type.Optional(circuitBreakerSchema),
 };
 
 export const upstreamSchema = strict(

@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Outcome } from '../../src/balancers/types.ts';
+import { documentFrom } from '../../src/config/document.ts';
+import type { DocumentInput } from '../../src/config/types.ts';
+import { createMonitor } from '../../src/control/active-checks.ts';
+import { Assembly } from '../../src/control/assembly.ts';
+import { defineResources } from '../../src/control/definitions.ts';
+import { NodeHistory } from '../../src/control/node-history.ts';
+import { NodeSlots } from '../../src/control/node-slots.ts';
+import { Publisher } from '../../src/control/publisher.ts';
+import { Statistics } from '../../src/control/statistics.ts';
+import { beginRamps, createSupervision } from '../../src/control/supervision.ts';
+import { seededRandom } from '../../src/core/random.ts';
+import { NodeSets } from '../../src/discovery/node-sets.ts';
+import { CounterBlock } from '../../src/telemetry/counter-table.ts';
+import type { TableHandle } from '../../src/upstream/handle.ts';
+import { NodeTable } from '../../src/upstream/node-table.ts';
+import { NodeDirectory } from '../../src/worker/node-directory.ts';
+import { SnapshotStore } from '../../src/worker/snapshot-store.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { RecordingLog } from '../support/recording-log.ts';
+
+type UpstreamInput = Omit<NonNullable<DocumentInput['upstreams']>[number], 'id'>;
+
+/** The control thread's parts and one worker's, with nothing between them, and one upstream `u`. */
+function setup(upstream: UpstreamInput) {
+  const clock = new FakeClock();
+  const log = new RecordingLog();
+  const tools = { clock, log, random: seededRandom(3) };
+  const statistics = new Statistics(1, clock.now() - 1);
+  const nodeSlots = new NodeSlots(statistics.table, statistics.nodes);
+  const table = new NodeTable(statistics.nodeMemory, 0);
+  const directory = new NodeDirectory({
+    table,
+    counters: new CounterBlock(statistics.counterMemory.nodes, 0),
+    alarm: (slot, alarm) => supervision.outliers.alarm(slot, alarm),
+  });
+  const snapshots = new SnapshotStore(directory, table, seededRandom(4), statistics.upstreamBreakers);
+  const publisher = new Publisher({
+    nodeSlots,
+    routeCounters: statistics.routes,
+    log,
+    publish: (patch) => snapshots.apply(patch),
+    workers: () => [0],
+    overrideOf: () => null,
+    joined: (slots) => beginRamps(statistics.table, slots, clock.now()),
+  });
+  const supervision = createSupervision(tools, statistics, nodeSlots, publisher);
+  const monitor = createMonitor(tools, statistics, nodeSlots, publisher, supervision.outliers);
+  const nodeSets = new NodeSets({ discoveries: new Map(), guard: {} as never, cache: {} as never, clock, log });
+  const assembly = new Assembly(nodeSets, publisher, monitor, supervision, new NodeHistory(clock));
+  const configure = (changed: UpstreamInput) => {
+    assembly.setFile(defineResources(documentFrom({ upstreams: [{ id: 'u', ...changed }] })));
+    assembly.flush();
+  };
+  configure(upstream);
+  const worker = () => snapshots.current.upstreams.get('u')!;
+  const pick = () => worker().pick({ hash: 0, now: clock.now(), tried: [] }, null);
+  const handle = (port: number): TableHandle => worker().handles.find(({ node }) => node.port === port)!;
+  const use = (port: number, outcome: Outcome, times = 1) => {
+    for (let count = 0; count < times; count++) {
+      handle(port).begin();
+      handle(port).end(outcome, clock.now());
+    }
+  };
+  /** How often each port is picked in `count` picks; nothing is counted in. */
+  const shares = (count: number) => {
+    const picked: Record<number, number> = {};
+    for (let index = 0; index < count; index++) {
+      const { port } = pick()!.node;
+      picked[port] = (picked[port] ?? 0) + 1;
+    }
+    return picked;
+  };
+  return { clock, log, configure, pick, use, shares, handle, supervision, statistics, worker };
+}
+
+const NODES = { '10.0.0.1:1': 1, '10.0.0.1:2': 1, '10.0.0.1:3': 1, '10.0.0.1:4': 1 };
+
+describe('outliers: from an outcome to the next pick', () => {
+  it('a run of failures takes the node out at once; a success before its end does not', () => {
+    const { use, shares, log, supervision } = setup({ nodes: NODES, checks: { passive: {} } });
+    use(2, Outcome.serverError, 4);
+    use(2, Outcome.success);
+    use(2, Outcome.serverError, 4);
+    assert.equal(shares(8)[2], 2);
+    use(2, Outcome.serverError);
+    assert.equal(shares(9)[2], undefined);
+    assert.deepEqual(log.names, ['outlier.ejected']);
+    assert.match(
+      log.events[0]!.message,
+      /^u\|10\.0\.0\.1:2 is left alone for (2|3)\d(\.\d)? s: 5 failing answers in a row$/,
+    );
+    assert.deepEqual(supervision.outliers.tallies.ejected, 1);
+  });
+
+  it('counts kinds of failure apart, and clients that leave not at all', () => {
+    const { use, shares } = setup({ nodes: NODES, checks: { passive: { unhealthy: { timeouts: 2 } } } });
+    use(1, Outcome.serverError, 4);
+    use(1, Outcome.connectFailure, 4);
+    use(1, Outcome.reset, 4);
+    use(1, Outcome.aborted, 20);
+    use(1, Outcome.timeout, 1);
+    assert.equal(shares(8)[1], 2);
+    use(1, Outcome.timeout, 1);
+    assert.equal(shares(9)[1], undefined);
+  });
+
+  it('one single use tries it when its time is over, and brings it back or not', () => {
+    const { clock, use, shares, pick } = setup({ nodes: NODES, checks: { passive: {} } });
+    use(2, Outcome.timeout, 5);
+    clock.advance(34_000);
+    assert.deepEqual(shares(7), { 1: 2, 2: 1, 3: 2, 4: 2 }, 'one trial and no more until it has ended');
+    use(2, Outcome.reset);
+    assert.equal(shares(9)[2], undefined);
+    clock.advance(34_000);
+    assert.equal(shares(9)[2], undefined, 'twice as long');
+    clock.advance(34_000);
+    assert.equal(pick()!.node.port, 2);
+    use(2, Outcome.aborted);
+    assert.equal(pick()!.node.port, 2, 'a trial that said nothing is given out again');
+    use(2, Outcome.success);
+    assert.equal(shares(8)[2], 2);
+  });
+
+  it('survives a reload, with its thresholds changed', () => {
+    const { configure, use, shares, supervision } = setup({ nodes: NODES, checks: { passive: {} } });
+    use(2, Outcome.timeout, 5);
+    configure({ nodes: { ...NODES, '10.0.0.1:5': 1 }, checks: { passive: { unhealthy: { timeouts: 1 } } } });
+    assert.equal(shares(20)[2], undefined);
+    assert.equal(supervision.outliers.ejection('u|10.0.0.1:2')?.times, 1);
+    configure({ nodes: NODES });
+    assert.equal(shares(8)[2], 2, 'without passive checks nobody is out');
+  });
+
+  it('ejects by ratio over all workers, ten times a window', () => {
+    const { clock, use, shares } = setup({ nodes: NODES, checks: { passive: { failure_ratio: { threshold: 30 } } } });
+    clock.advance(1000);
+    for (let round = 0; round < 10; round++) {
+      use(3, Outcome.serverError, 3);
+      use(3, Outcome.success, 7);
+    }
+    assert.equal(shares(8)[3], 2);
+    clock.advance(1000);
+    assert.equal(shares(9)[3], undefined);
+  });
+});
+
+describe('slow start', () => {
+  const slow_start = { window: 10 };
+
+  it('begins when a node joins others, and not for a set that is new as a whole', () => {
+    const { clock, configure, shares } = setup({ nodes: NODES, slow_start });
+    assert.deepEqual(shares(8), { 1: 2, 2: 2, 3: 2, 4: 2 });
+    configure({ nodes: { ...NODES, '10.0.0.1:5': 1 }, slow_start });
+    const first = shares(410)[5]!;
+    assert.ok(Math.abs(first - 10) <= 1, `a tenth of its share at first: ${first}`);
+    clock.advance(5000);
+    const half = shares(450)[5]!;
+    assert.ok(Math.abs(half - 50) <= 2, `half of it after half of the time: ${half}`);
+    clock.advance(5000);
+    assert.equal(shares(500)[5], 100);
+  });
+
+  it('begins again after an ejection', () => {
+    const { clock, use, shares, pick } = setup({ nodes: NODES, slow_start, checks: { passive: {} } });
+    use(2, Outcome.timeout, 5);
+    clock.advance(34_000);
+    assert.equal(pick()!.node.port, 2);
+    use(2, Outcome.success);
+    const share = shares(310)[2]!;
+    assert.ok(Math.abs(share - 10) <= 1, String(share));
+  });
+});
+
+describe('circuit breaker of an upstream', () => {
+  const breaker = { nodes: NODES, circuit_breaker: { min_requests: 10, trials: 2 } };
+
+  it('opens by what all nodes came to, and closes after trials that went well', () => {
+    const { clock, use, log, supervision, worker } = setup(breaker);
+    clock.advance(1000);
+    for (const port of [1, 2, 3, 4]) use(port, Outcome.connectFailure, 2);
+    use(1, Outcome.success, 8);
+    clock.advance(1000);
+    assert.equal(worker().admits(), false);
+    assert.equal(supervision.breakers.views()[0]!.reason, '8 of 16 failed');
+    clock.advance(5000);
+    assert.deepEqual([worker().admits(), worker().admits(), worker().admits()], [true, true, false]);
+    use(1, Outcome.success, 2);
+    clock.advance(1000);
+    assert.equal(worker().admits(), true);
+    assert.deepEqual(log.names, ['breaker.open', 'breaker.half-open', 'breaker.closed']);
+    assert.deepEqual(supervision.breakers.views()[0], {
+      kind: 'upstream',
+      id: 'u',
+      state: 'closed',
+      openings: 1,
+      reason: '2 trials went well',
+    });
+  });
+
+  it('stays open over a reload, and is gone with its configuration', () => {
+    const { clock, use, configure, worker } = setup(breaker);
+    clock.advance(1000);
+    use(1, Outcome.timeout, 10);
+    clock.advance(1000);
+    configure({ ...breaker, nodes: { ...NODES, '10.0.0.1:5': 1 } });
+    assert.equal(worker().admits(), false);
+    configure({ nodes: NODES });
+    assert.equal(worker().admits(), true);
+    configure(breaker);
+    assert.equal(worker().admits(), true, 'a new one begins closed');
+  });
+
+  it('does not take the coming and going of nodes for traffic', () => {
+    const { clock, use, configure, worker } = setup(breaker);
+    use(1, Outcome.timeout, 9);
+    clock.advance(1000);
+    for (const nodes of [{ '10.0.0.1:2': 1 }, NODES, { '10.0.0.1:2': 1 }, NODES]) {
+      configure({ ...breaker, nodes });
+      clock.advance(1000);
+    }
+    assert.equal(worker().admits(), true);
+  });
+});
