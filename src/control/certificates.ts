@@ -4,9 +4,9 @@ import { HeadgateError, reasonOf } from '../core/errors.ts';
 import type { PlannedCertificate, PlannedTls } from '../upstream/plan.ts';
 import type { PemSource } from './pem-files.ts';
 
-/** Id of the certificate that a stream listener has for itself. It can't be that of a resource. */
-export function listenerCertificateId(address: string): string {
-  return `stream_listen ${address}`;
+/** Id of the certificate that the stream listener at that place of the list has for itself. It can't be that of a resource. */
+export function listenerCertificateId(index: number): string {
+  return `stream_listen[${index}]`;
 }
 
 /** All certificates that listeners may show. Throws a HeadgateError that names the place of one that is no good. */
@@ -15,10 +15,10 @@ export function defineCertificates(document: Document, pem: PemSource): PlannedC
   for (const { id, snis, cert, key, status } of document.ssls) {
     if (status === 1) certificates.push(certificate(id, snis, cert, key, `ssls "${id}"`, pem));
   }
-  for (const { address, tls } of document.stream_listen) {
+  for (const [index, { tls }] of document.stream_listen.entries()) {
     if (typeof tls !== 'object' || tls.cert === undefined || tls.key === undefined) continue;
-    const place = `stream_listen ${address}: tls`;
-    certificates.push(certificate(listenerCertificateId(address), [], tls.cert, tls.key, place, pem));
+    const id = listenerCertificateId(index);
+    certificates.push(certificate(id, [], tls.cert, tls.key, `${id}.tls`, pem));
   }
   return certificates;
 }

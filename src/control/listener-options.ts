@@ -9,7 +9,7 @@ export function httpListenerOptions(settings: ListenSettings, document: Document
 
 /** The same of a stream listener. */
 export function tcpListenerOptions(settings: StreamListenSettings, document: Document): ListenerOptions {
-  return { ...entrance(settings, document), tls: tlsOf(settings) };
+  return { ...entrance(settings, document), tls: tlsOf(settings, document.stream_listen.indexOf(settings)) };
 }
 
 function entrance(settings: ListenSettings | StreamListenSettings, { trusted_addresses }: Document) {
@@ -20,8 +20,8 @@ function entrance(settings: ListenSettings | StreamListenSettings, { trusted_add
   };
 }
 
-function tlsOf({ address, tls }: StreamListenSettings): ListenerTls | null {
+function tlsOf({ tls }: StreamListenSettings, index: number): ListenerTls | null {
   if (tls === undefined || tls === false) return null;
   const hasOwn = typeof tls === 'object' && tls.cert !== undefined;
-  return { certificate: hasOwn ? listenerCertificateId(address) : null };
+  return { certificate: hasOwn ? listenerCertificateId(index) : null };
 }

@@ -4,6 +4,8 @@ import type { Clock } from '../core/clock.ts';
 import { HeadgateError, reasonOf } from '../core/errors.ts';
 import type { Closable } from '../core/scope.ts';
 
+const MAX_PATH = 512;
+
 /** Certificates and keys: as text, or in files that are watched. */
 export interface PemSource {
   /** The PEM text that a value of the configuration means. Throws a HeadgateError that names `place` and the file. */
@@ -26,6 +28,13 @@ export class PemFiles implements PemSource, Closable {
 
   read(value: string, place: string): string {
     if (value.trimStart().startsWith('-----BEGIN')) return value;
+    // What is too long for a path may be a key in another format: it is not repeated, and not looked for.
+    if (value.length > MAX_PATH || value.includes('\n')) {
+      throw new HeadgateError(`${place}: is neither PEM text nor the path of a file`, {
+        code: 'BAD_CERTIFICATE',
+        source: 'self',
+      });
+    }
     // Watched before it is read, so that no change is lost in between.
     if (!this.#watches.has(value)) this.#watches.set(value, watchFile(value, this.#clock, this.#onChange));
     try {

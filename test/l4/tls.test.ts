@@ -238,6 +238,7 @@ describe('TLS of streams', { timeout: 15_000 }, () => {
         const header = readProxyHeader(bytes);
         assert.equal(header.kind, 'complete');
         if (header.kind !== 'complete') return;
+        assert.equal(header.peers?.remoteAddress, '127.0.0.1');
         heads.push(bytes.subarray(0, header.length));
         const node = connectRaw(inner.port).on('error', () => {});
         if (bytes.length > header.length) node.write(bytes.subarray(header.length));
