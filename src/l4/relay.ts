@@ -49,7 +49,8 @@ export class Relay {
   #cause: string | null = null;
   #toUpstream = 0;
   #toClient = 0;
-  #open = 2;
+  /** Sides that are closed. A socket can say so before its event does, which then comes too. */
+  readonly #closedSides = new Set<Socket>();
   #cut = false;
 
   constructor(client: Socket, upstream: Socket, options: RelayOptions) {
@@ -140,10 +141,11 @@ export class Relay {
   }
 
   #closed(socket: Socket): void {
+    if (this.#closedSides.has(socket)) return;
     const inOrder = this.#client.readableEnded && this.#upstream.readableEnded;
     if (!inOrder) this.#fail(socket, null);
-    this.#open -= 1;
-    if (this.#open > 0) return;
+    this.#closedSides.add(socket);
+    if (this.#closedSides.size < 2) return;
     this.#options.wheel.remove(this.#timer);
     if (this.#lifetime) this.#options.wheel.remove(this.#lifetime);
     this.#options.onEnd({
