@@ -1,4 +1,5 @@
 import { HealthMonitor } from '../health/monitor.ts';
+import type { ActiveCheckPlan, Probe } from '../health/types.ts';
 import { Health } from '../upstream/node-table.ts';
 import type { Tools } from './discoveries.ts';
 import type { NodeSlots } from './node-slots.ts';
@@ -6,18 +7,20 @@ import type { Outliers } from './outliers.ts';
 import type { Publisher } from './publisher.ts';
 import type { Statistics } from './statistics.ts';
 
-/** Active checks write what they find into the node table, and every worker sees it at its next pick. */
+/** `createProbe` replaces the probes over real sockets. Active checks write what they find into the node table, and every worker sees it at its next pick. */
 export function createMonitor(
   { clock, random, log }: Tools,
   statistics: Statistics,
   nodeSlots: NodeSlots,
   publisher: Publisher,
   outliers: Outliers,
+  createProbe?: (plan: ActiveCheckPlan) => Probe,
 ): HealthMonitor {
   return new HealthMonitor({
     clock,
     random,
     log,
+    ...(createProbe ? { createProbe } : {}),
     onChange: (key, health) => {
       const slot = nodeSlots.get(key);
       const upstream = publisher.upstreams.get(key.slice(0, key.lastIndexOf('|')));
