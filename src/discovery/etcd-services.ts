@@ -75,7 +75,7 @@ export class EtcdServices implements WrittenServices {
     this.#services = services;
     this.#revision = revision;
     this.#cluster = cluster;
-    return { changed: null, doubt };
+    return { changed: null, confirms: true, doubt };
   }
 
   #doubtAbout(revision: number, cluster: string): string | undefined {
@@ -135,7 +135,7 @@ export class EtcdServices implements WrittenServices {
       if (result.canceled === true) throw answerError(`ended a watch: ${wordsOf(result.cancel_reason)}`);
       this.#apply(result, changed);
     }
-    return { changed, doubt: undefined };
+    return { changed, confirms: changed.size === 0, doubt: undefined };
   }
 
   #apply(result: EtcdMessage, changed: Set<string>): void {

@@ -119,7 +119,7 @@ export class KubernetesCollection<T> implements CollectionSource {
     const doubt = back ? `the resourceVersion went back from ${this.#version} to ${version}` : undefined;
     this.#objects = objects;
     this.#version = version;
-    return { changed: null, doubt };
+    return { changed: null, confirms: true, doubt };
   }
 
   async #watch(signal: AbortSignal): Promise<CollectionChange> {
@@ -133,7 +133,7 @@ export class KubernetesCollection<T> implements CollectionSource {
       }
     }
     for (const event of events ?? []) this.#apply(asObject(event, 'an event'), changed);
-    return { changed, doubt: undefined };
+    return { changed, confirms: changed.size === 0, doubt: undefined };
   }
 
   async #open(signal: AbortSignal): Promise<LineStream> {

@@ -84,6 +84,15 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
     assert.deepEqual(ports(await sink.nextSet()), [1, 2]);
   });
 
+  it('confirms a service that did not change while others do', async () => {
+    watch();
+    give(await question(), ONE);
+    await sink.nextSet();
+    const other = eurekaAnswer([eurekaEntry(2, { app: 'OTHER' })], 'UP_2_', 2, 'OTHER');
+    give(await later(), other);
+    assert.deepEqual(ports(await sink.nextSet()), [1]);
+  });
+
   it('asks once for all services and the catalogue, and tells one that comes later at once', async () => {
     const other = new RecordingSink<Node>();
     const catalogue = new RecordingSink<CatalogEntry>();
