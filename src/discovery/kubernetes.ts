@@ -3,8 +3,9 @@ import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
 import { Collection } from './collection.ts';
 import { untilAborted } from './deadline.ts';
-import { type EndpointSlice, nodesOfSlices, readSlice, SERVICE_LABEL } from './endpoint-slices.ts';
+import { type EndpointSlice, nodesOfSlices, readSlice, SERVICE_LABEL, type SliceNodes } from './endpoint-slices.ts';
 import { Gate } from './gate.ts';
+import { answerError } from './json-body.ts';
 import { KubernetesClient, type KubernetesResource } from './kubernetes-client.ts';
 import { KubernetesCollection, type KubernetesCollectionParts } from './kubernetes-collection.ts';
 import {
@@ -179,7 +180,7 @@ class ServiceReader {
     const { key, choice } = this.#service;
     if (changed) {
       const found = nodesOfSlices(this.#slices.of(key), choice, this.#weight, this.#tags);
-      this.#fault = found.ports !== null && choice.port === null ? ambiguous(key, found.ports) : null;
+      this.#fault = faultOf(found, this.#service);
       const missing =
         found.ports === null ? [] : [`there is no port "${choice.port ?? ''}" among ${found.ports.join(', ')}`];
       this.#report.tell([...(this.#fault ? [] : missing), ...found.unusable]);
@@ -188,6 +189,13 @@ class ServiceReader {
     if (this.#fault) this.#sink.fail(this.#fault);
     else this.#sink.set(this.#nodes, doubt);
   }
+}
+
+/** With endpoints of which none can be used, what is known stays in force. */
+function faultOf({ nodes, ports, unusable }: SliceNodes, { key, choice }: KubernetesService): HeadgateError | null {
+  if (ports !== null && choice.port === null) return ambiguous(key, ports);
+  if (nodes.length > 0 || unusable.length === 0) return null;
+  return answerError(`the service ${key} has no endpoint that can be used: ${unusable[0]}`);
 }
 
 function ambiguous(key: string, ports: readonly string[]): HeadgateError {
