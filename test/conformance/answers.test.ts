@@ -56,7 +56,7 @@ for (const kind of KINDS) {
         [A, B, C],
       ]) {
         bench.put(registered);
-        await bench.pass(12_000);
+        await bench.pass(6_000);
         assert.equal(bench.set.version, version);
         assert.equal(bench.set.nodes, nodes);
       }
@@ -96,7 +96,7 @@ for (const kind of KINDS) {
       const query = { ...bench.query, args: { flavour: 'sweet' } };
       bench.sets.want([query]);
       await bench.until('a failure is told', () => bench.failures.length > 0);
-      await bench.pass(60_000);
+      await bench.pass(20_000);
       assert.deepEqual(bench.failures, ['CONFIG_INVALID']);
       assert.match(bench.sets.get(query)?.reason ?? '', /flavour/);
       assert.equal(bench.registry.questions, 0);

@@ -142,8 +142,8 @@ export class Bench {
     return done;
   }
 
-  /** Lets time pass whenever nothing else happens, until it is so. */
-  async until(what: string, good: () => boolean): Promise<void> {
+  /** Lets time pass, in such steps, whenever nothing else happens, until it is so. */
+  async until(what: string, good: () => boolean, step = STEP_MS): Promise<void> {
     const limit = this.clock.now() + PATIENCE_MS;
     for (let quiet = 0; !good(); ) {
       if (this.clock.now() > limit) assert.fail(`it does not come about that ${what}: ${this.#state()}`);
@@ -151,7 +151,7 @@ export class Bench {
       await turn();
       quiet = this.#activity === before ? quiet + 1 : 0;
       if (quiet < QUIET_TURNS) continue;
-      await this.clock.run(STEP_MS);
+      await this.clock.run(step);
       quiet = 0;
     }
   }
@@ -159,7 +159,7 @@ export class Bench {
   /** Lets so much time pass, and everything happen that falls due. */
   pass(ms: number): Promise<void> {
     const end = this.clock.now() + ms;
-    return this.until('time passes', () => this.clock.now() >= end);
+    return this.until('time passes', () => this.clock.now() >= end, Math.min(ms, STEP_MS));
   }
 
   /** Ends the watches; they end although time stands still. */

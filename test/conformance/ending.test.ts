@@ -54,7 +54,7 @@ for (const kind of KINDS) {
       await bench.failed();
       await bench.abort();
       await bench.registry.mend();
-      await bench.pass(30_000);
+      await bench.pass(15_000);
       assert.equal(bench.registry.questions, 0);
     });
 
