@@ -30,7 +30,7 @@ for (const kind of KINDS) {
 
     state('tells a service that is not there from a registry that fails', async (bench) => {
       await bench.follow(A);
-      bench.registry.remove();
+      bench.remove();
       await bench.until('the node is gone', () => bench.set.nodes.length === 0);
       const { absence } = bench.registry;
       assert.deepEqual([...new Set(bench.failures)], absence === null ? [] : [absence]);
@@ -39,7 +39,7 @@ for (const kind of KINDS) {
     });
 
     state('begins with no service there, and sees it come', async (bench) => {
-      bench.registry.remove();
+      bench.remove();
       bench.sets.want([bench.query]);
       await bench.until('something is told', () => bench.told.length > 0);
       assert.equal(bench.set.nodes.length, 0);

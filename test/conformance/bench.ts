@@ -49,7 +49,7 @@ export class Bench {
   readonly told: Told<Node>[] = [];
   readonly sets: NodeSets;
   readonly #scope = new Scope();
-  readonly #truths = new Set(['']);
+  readonly #truths = new Set<string>();
   readonly #sockets: number;
   /** The watches that were started, with what they are to end by. */
   readonly #watches: { readonly done: Promise<void>; readonly signal: AbortSignal }[] = [];
@@ -87,13 +87,19 @@ export class Bench {
   }
 
   put(registered: readonly Place[], flaw?: Flaw): void {
-    this.#truths.add(textOf(registered));
+    // That the only node has a flaw does not mean that there is none.
+    if (flaw === undefined || registered.length > 0) this.#truths.add(textOf(registered));
     this.registry.put(registered, flaw);
   }
 
-  /** What is told from now on may have this node too, besides those that are registered. */
+  /** To tell these is right as well. */
   allow(registered: readonly Place[]): void {
     this.#truths.add(textOf(registered));
+  }
+
+  remove(): void {
+    this.#truths.add('');
+    this.registry.remove();
   }
 
   rewind(registered: readonly Place[]): void {
