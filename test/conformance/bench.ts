@@ -18,6 +18,8 @@ const NO_GUARD = { minNodes: 1, shrinkPercent: 100, shrinkHold: 0, emptyHold: 0 
 /** Time stands still until so many turns of the event loop have brought nothing. */
 const QUIET_TURNS = 4;
 const STEP_MS = 500;
+/** More than what is under way needs to come to its end. */
+const SOON_TURNS = 2_000;
 /** Longer than any wait of an adapter. */
 const PATIENCE_MS = 300_000;
 
@@ -171,19 +173,33 @@ export class Bench {
   /** Ends the watches; they end although time stands still. */
   async abort(): Promise<void> {
     this.sets.want([]);
-    await Promise.all(this.#watches.filter(({ signal }) => signal.aborted).map(({ done }) => done));
+    await this.#ended();
   }
 
   async close(): Promise<void> {
     const closing = this.sets.close(this.clock.now() + 1000);
-    await Promise.all(this.#watches.map(({ done }) => done));
+    await this.#ended();
     await closing;
     await this.#scope.close(this.clock.now() + 1000);
     assert.equal(this.clock.pending, 0, 'no timer is left');
     await this.registry.close();
-    for (let left = 1000; openSockets() > this.#sockets && left > 0; left--) await turn();
-    assert.ok(openSockets() <= this.#sockets, 'no socket is left');
+    assert.ok(await soon(() => openSockets() <= this.#sockets), 'no socket is left');
     this.#checkTold();
+  }
+
+  /** Lets go of everything after a failure, without another word. */
+  async abandon(): Promise<void> {
+    void this.sets.close(this.clock.now());
+    void this.#scope.close(this.clock.now());
+    await this.registry.close().catch(() => {});
+  }
+
+  /** Every watch that was told to end has ended, although time stands still. */
+  async #ended(): Promise<void> {
+    const aborted = this.#watches.filter(({ signal }) => signal.aborted);
+    let ended = false;
+    void Promise.all(aborted.map(({ done }) => done)).then(() => (ended = true));
+    assert.ok(await soon(() => ended), 'the watch ends when it is told to');
   }
 
   #checkTold(): void {
@@ -211,6 +227,12 @@ function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 1));
 }
 
+/** Whether it is so within some turns. */
+async function soon(good: () => boolean): Promise<boolean> {
+  for (let left = SOON_TURNS; !good() && left > 0; left--) await turn();
+  return good();
+}
+
 function openSockets(): number {
   return process.getActiveResourcesInfo().filter((name) => /^(TCP|UDP)/.test(name)).length;
 }
@@ -220,9 +242,9 @@ export async function withBench(kind: RegistryKind, body: (bench: Bench) => Prom
   const bench = await Bench.create(kind);
   try {
     await body(bench);
+    await bench.close();
   } catch (error) {
-    await bench.close().catch(() => {});
+    await bench.abandon();
     throw error;
   }
-  await bench.close();
 }
