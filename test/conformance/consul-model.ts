@@ -11,7 +11,7 @@ const FLAWED: Readonly<Record<Flaw, object>> = {
   weight: { address: '10.9.9.9', port: 1, weights: { Passing: 'much' } },
 };
 
-/** Answers at once, or when the index is no longer the one that was asked with. */
+/** Answers at once, or when the index is above the one that was asked with: one that is ahead of it is not told anything. */
 abstract class Indexed implements HttpModel {
   abstract readonly service: string;
   #index = 10;
@@ -31,9 +31,9 @@ abstract class Indexed implements HttpModel {
   }
 
   answer(question: Question, now: boolean): Reply | null {
-    const index = String(this.#index);
-    if (!now && question.url.searchParams.get('index') === index) return null;
-    return { body: this.body(question), headers: { 'x-consul-index': index } };
+    const known = Number(question.url.searchParams.get('index') ?? 0);
+    if (!now && known >= this.#index) return null;
+    return { body: this.body(question), headers: { 'x-consul-index': String(this.#index) } };
   }
 }
 

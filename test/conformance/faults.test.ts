@@ -74,8 +74,13 @@ for (const kind of KINDS) {
         await bench.known([C]);
         const since = bench.told.slice(length);
         assert.ok(since.some((told) => told.kind === 'fail' || typeof told.doubt === 'string'));
-        bench.put([A]);
-        await bench.known([A]);
+        // From there on it is followed as before.
+        const { length: failed } = bench.failures;
+        for (const registered of [[A], [A, B]]) {
+          bench.put(registered);
+          await bench.known(registered);
+        }
+        assert.equal(bench.failures.length, failed);
       });
 
     if (kind.lists)

@@ -25,7 +25,7 @@ export class HttpRegistry implements FakeRegistry {
     if (model.rewind) {
       this.rewind = (places) => {
         model.rewind?.(places);
-        this.#server.changed();
+        this.#server.changed(true);
       };
     }
   }

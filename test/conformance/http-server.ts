@@ -59,10 +59,10 @@ export class FaultyHttpServer {
     this.#port = (this.#server.address() as AddressInfo).port;
   }
 
-  /** Tells who waits and who listens. */
-  changed(): void {
+  /** Tells who listens, and who waits: all of them, or those for whom there is something new. */
+  changed(all = false): void {
     if (this.#fault !== null) return;
-    for (const open of this.#open) this.#serve(open);
+    for (const open of this.#open) this.#serve(open, all);
   }
 
   async break(fault: Fault): Promise<void> {
@@ -106,13 +106,13 @@ export class FaultyHttpServer {
     });
     if (this.#fault !== null) return this.#fail(open, this.#fault);
     if (stream !== null) response.writeHead(200, { 'content-type': 'application/json' }).write(linesOf(stream));
-    else this.#serve(open);
+    else this.#serve(open, false);
   }
 
-  #serve(open: Open): void {
+  #serve(open: Open, now: boolean): void {
     const { question, response, stream } = open;
     if (stream) return void response.write(linesOf(this.#protocol.news?.(question) ?? []));
-    const reply = this.#protocol.answer(question, false);
+    const reply = this.#protocol.answer(question, now);
     if (reply === null) return;
     this.#open.delete(open);
     response.writeHead(200, { 'content-type': 'application/json', ...reply.headers }).end(JSON.stringify(reply.body));
