@@ -57,11 +57,6 @@ function asInstance(entry: unknown, position: number): Instance {
   if (!isObject(entry) || !isObject(entry.Service))
     throw answerError(`answered something odd: entry ${position} has no "Service" object`);
   const { Service: service, Node: node, Checks: checks } = entry;
-  if (!Number.isInteger(service.Port)) {
-    throw answerError(
-      `answered something odd: entry ${position}: "Service.Port" is ${describe(service.Port)}, not a whole number`,
-    );
-  }
   const id = typeof service.ID === 'string' ? service.ID : `#${position}`;
   return { id, service, node: isObject(node) ? node : {}, status: worstStatus(checks, position) };
 }
@@ -86,7 +81,7 @@ function asNode(instance: Instance, defaultWeight: number): Node | string {
   if (typeof host !== 'string' || !isHost(host))
     return `has the address ${describe(host)}, which is not an IP address or a name`;
   if (service.Port === 0) return 'is registered without a port';
-  if (!isPort(service.Port)) return `has the port ${service.Port}, which is not between 1 and 65535`;
+  if (!isPort(service.Port)) return `has the port ${describe(service.Port)}, which is not between 1 and 65535`;
   return Object.freeze({
     host,
     port: service.Port,

@@ -121,7 +121,7 @@ class ConsulKvServices implements WrittenServices {
     if (!same) this.#services = value;
     this.#index = index < this.#index && server === this.#server ? 0 : index;
     this.#server = server;
-    return { value: { changed: same ? new Set() : null, doubt }, pause: index === 0 ? POLL_MS : 0 };
+    return { value: { changed: same ? new Set() : null, confirms: true, doubt }, pause: index === 0 ? POLL_MS : 0 };
   }
 
   #doubtAbout(index: number, server: number): string | undefined {

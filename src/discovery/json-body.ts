@@ -1,4 +1,5 @@
 import { HeadgateError } from '../core/errors.ts';
+import { isObject, type JsonObject } from '../core/json.ts';
 
 /** No registry has reason to answer more: about 20,000 instances of one service. */
 const MAX_BYTES = 32 * 1024 * 1024;
@@ -19,6 +20,12 @@ export async function readJson(body: AsyncIterable<Buffer>): Promise<unknown> {
     const start = JSON.stringify(text.slice(0, 60));
     throw answerError(`answered with something that is not whole JSON (${length} bytes, beginning ${start})`);
   }
+}
+
+/** Throws DISCOVERY_ANSWER, with `what` in the message, for anything but an object. */
+export function asObject(value: unknown, what: string): JsonObject {
+  if (isObject(value)) return value;
+  throw answerError(`answered with something else than ${what}`);
 }
 
 export function answerError(message: string): HeadgateError {

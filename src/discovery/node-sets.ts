@@ -62,11 +62,6 @@ export class NodeSets implements Closable {
     return this.#group.release(sourceKey(query));
   }
 
-  /** Whether every wanted service has an answer, a cached set or a failure. */
-  settled(): boolean {
-    return this.#group.settled();
-  }
-
   /** What the guard decided and what failed, by source. */
   counters(): ReadonlyMap<string, SourceCounters> {
     return this.#group.counters;

@@ -116,8 +116,8 @@ describe('an answer of Consul on a service', () => {
       ['no', /it is "no"/],
       [[null], /entry 0 has no "Service"/],
       [[consulEntry(), { Service: [] }], /entry 1 has no "Service"/],
-      [[consulEntry({ port: '80' })], /"Service.Port" is "80"/],
-      [[consulEntry({ port: 1.5 })], /"Service.Port" is 1.5/],
+      [[consulEntry({ port: '80' })], /has the port "80"/],
+      [[consulEntry({ port: 1.5 })], /has the port 1.5/],
       [[consulEntry({ checks: 'ok' })], /"Checks" is "ok"/],
       [[consulEntry({ tags: [1] })], /tags are not a list of texts/],
     ];
