@@ -111,20 +111,21 @@ describe('health monitor: concurrency', () => {
   it('is capped over all, and the upstreams take turns', async () => {
     const rig = new Rig();
     const targets = [];
+    const plan = planOf({ concurrency: 30 });
     for (let group = 0; group < 10; group++) {
-      for (let node = 0; node < 20; node++) targets.push(target(`u${group}|g${group}n${node}`));
+      for (let node = 0; node < 40; node++) targets.push(target(`u${group}|g${group}n${node}`, plan));
     }
     for (const { address } of targets) rig.answers.set(address.host, 'hang');
     rig.monitor.track(targets);
     await settle();
-    assert.equal(rig.hanging.length, 64);
+    assert.equal(rig.hanging.length, 256);
     for (let group = 0; group < 10; group++) {
       const running = rig.hanging.filter((host) => host.startsWith(`g${group}n`)).length;
-      assert.ok(running >= 6 && running <= 7, `upstream ${group} has ${running}`);
+      assert.ok(running >= 25 && running <= 26, `upstream ${group} has ${running}`);
     }
     while (rig.hanging.length > 0) await rig.finish(rig.hanging[0]!, 'success');
-    assert.equal(new Set(rig.asked.map((asked) => asked.host)).size, 200);
-    assert.equal(rig.most, 64);
+    assert.equal(new Set(rig.asked.map((asked) => asked.host)).size, 400);
+    assert.equal(rig.most, 256);
   });
 
   it('is given back by targets that leave while they are probed or wait', async () => {
@@ -256,14 +257,18 @@ describe('health monitor: a list of targets that changes', () => {
     rig.monitor.track([target('u|a')]);
     await rig.clock.run(12_000);
     rig.taken();
-    const slower = planOf({ path: '/new', healthy: { intervalMs: 60_000 }, unhealthy: { tcpFailures: 1 } });
+    const slower = planOf({
+      question: { path: '/new' },
+      healthy: { intervalMs: 60_000 },
+      unhealthy: { tcpFailures: 1 },
+    });
     rig.monitor.track([target('u|a', slower)]);
     assert.deepEqual(rig.taken(), []);
     assert.equal(rig.health('u|a'), 'healthy');
     const before = rig.asked.length;
     rig.answers.set('a', 'tcp');
     await rig.clock.run(60_100);
-    assert.equal(rig.asked[before]?.plan.path, '/new');
+    assert.equal((rig.asked[before]!.plan.question as { path: string }).path, '/new');
     assert.deepEqual(rig.taken(), ['u|a unhealthy: a said tcp']);
   });
 
@@ -289,7 +294,7 @@ describe('health monitor: a list of targets that changes', () => {
 
   it('reports checks that cannot be made, and checks the others', async () => {
     const rig = new Rig();
-    const targets = [target('u|a', planOf({ path: 'bad' })), target('u|b')];
+    const targets = [target('u|a', planOf({ question: { path: 'bad' } })), target('u|b')];
     rig.monitor.track(targets);
     rig.monitor.track(targets);
     await rig.clock.run(12_000);
@@ -341,13 +346,18 @@ describe('health monitor: shared probes', () => {
     const rig = new Rig();
     const plans = [
       planOf(),
-      planOf({ path: '/x' }),
-      planOf({ host: 'h' }),
-      planOf({ type: 'tcp' }),
+      planOf({ question: { path: '/x' } }),
+      planOf({ question: { host: 'h' } }),
+      planOf({ question: { tls: { verify: true, serverName: null, ca: null } } }),
+      planOf({ question: { tls: { verify: false, serverName: null, ca: null } } }),
+      planOf({ question: { headers: ['A: b'] } }),
+      planOf({ question: { healthyStatuses: [201] } }),
+      planOf({ question: { expectBody: 'ok' } }),
       planOf({ timeoutMs: 5 }),
-      planOf({ headers: ['A: b'] }),
+      planOf({ fastIntervalMs: 5 }),
+      planOf({ gate: true }),
+      planOf({ damping: { holdMs: 1, maxMs: 2 } }),
       planOf({ healthy: { intervalMs: 9 } }),
-      planOf({ healthy: { statuses: [201] } }),
       planOf({ unhealthy: { timeouts: 9 } }),
     ];
     rig.monitor.track(plans.map((plan, index) => target(`u${index}|a`, plan)));

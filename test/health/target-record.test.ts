@@ -11,7 +11,7 @@ function healthAfter(letters: string, plan = planOf()): string {
   return [...letters]
     .map((letter, at) => {
       record.apply({ verdict: verdicts[letter]!, detail: '' }, at);
-      return { unknown: '?', healthy: '+', unhealthy: '-' }[record.health];
+      return { unknown: '?', pending: '.', healthy: '+', unhealthy: '-' }[record.health];
     })
     .join('');
 }
