@@ -307,6 +307,147 @@ describe('health monitor: a list of targets that changes', () => {
   });
 });
 
+describe('health monitor: gate', () => {
+  const gated = planOf({ gate: true });
+
+  it('shuts out a new target until its first success, and says so before the first probe', async () => {
+    const rig = new Rig();
+    rig.answers.set('a', 'hang');
+    rig.monitor.track([target('u|a', gated)]);
+    assert.deepEqual(rig.taken(), ['u|a pending: waits for its first success']);
+    await settle();
+    await rig.finish('a', 'neutral');
+    assert.equal(rig.health('u|a'), 'pending');
+    rig.answers.set('a', 'success');
+    await rig.clock.run(12_000);
+    assert.deepEqual(rig.taken(), ['u|a healthy: a said success']);
+  });
+
+  it('probes a newcomer at once, though its upstream is known to work', async () => {
+    const rig = new Rig();
+    rig.monitor.track([target('u|a', gated)]);
+    await rig.clock.run(50);
+    rig.monitor.track([target('u|a', gated), target('u|b', gated)]);
+    await settle();
+    assert.equal(rig.health('u|b'), 'healthy');
+  });
+
+  it('shuts out what left and came back', async () => {
+    const rig = new Rig();
+    rig.monitor.track([target('u|a', gated)]);
+    await settle();
+    rig.monitor.track([]);
+    rig.taken();
+    rig.answers.set('a', 'hang');
+    rig.monitor.track([target('u|a', gated)]);
+    assert.deepEqual(rig.taken(), ['u|a pending: waits for its first success']);
+  });
+
+  it('does not shut out what was there before it', async () => {
+    const rig = new Rig();
+    rig.answers.set('a', 'neutral');
+    rig.monitor.track([target('u|a'), target('u|b')]);
+    await rig.clock.run(12_000);
+    rig.taken();
+    rig.monitor.track([target('u|a', gated), target('u|b', gated)]);
+    await settle();
+    assert.deepEqual(rig.taken(), []);
+    assert.deepEqual([rig.health('u|a'), rig.health('u|b')], ['unknown', 'healthy']);
+  });
+
+  it('opens when the configuration takes it away', async () => {
+    const rig = new Rig();
+    rig.answers.set('a', 'neutral');
+    rig.monitor.track([target('u|a', gated)]);
+    await settle();
+    rig.taken();
+    rig.monitor.track([target('u|a')]);
+    assert.deepEqual(rig.taken(), ['u|a unknown: waits for nothing any more']);
+  });
+
+  it('lets through a target whose address is known to be good, and one that cannot be checked', async () => {
+    const rig = new Rig();
+    rig.monitor.track([target('u|a', gated)]);
+    await settle();
+    rig.taken();
+    rig.monitor.track([
+      target('u|a', gated),
+      target('v|a', planOf({ gate: true })),
+      target('u|b', planOf({ gate: true, question: { path: 'bad' } })),
+    ]);
+    assert.deepEqual(rig.taken(), ['v|a healthy: as for u|a']);
+    assert.equal(rig.health('u|b'), 'unknown');
+  });
+});
+
+describe('health monitor: intervals in transition', () => {
+  it('are short until it is decided', async () => {
+    const rig = new Rig();
+    const plan = planOf({ fastIntervalMs: 500, unhealthy: { intervalMs: 5000, tcpFailures: 3 } });
+    rig.monitor.track([target('u|a', plan)]);
+    await rig.clock.run(600);
+    assert.equal(rig.health('u|a'), 'healthy', 'two successes within the fast interval');
+    await rig.clock.run(8000);
+    assert.equal(rig.probesOf('a').length, 2);
+    rig.answers.set('a', 'tcp');
+    await rig.clock.run(5000);
+    const [, , first, , third] = rig.probesOf('a');
+    assert.equal(rig.health('u|a'), 'unhealthy');
+    assert.ok(third! - first! < 1200, `${third! - first!} ms from the first failure to the last`);
+    const before = rig.asked.length;
+    await rig.clock.run(20_000);
+    assert.ok(rig.asked.length - before <= 5, 'then the unhealthy interval');
+  });
+});
+
+describe('health monitor: flap damping', () => {
+  it('keeps out what falls again and again, for longer each time, and says so', async () => {
+    const rig = new Rig();
+    const plan = planOf({
+      damping: { holdMs: 10_000, maxMs: 600_000 },
+      healthy: { intervalMs: 1000, successes: 1 },
+      unhealthy: { tcpFailures: 1 },
+    });
+    rig.monitor.track([target('u|a', plan)]);
+    const outages: number[] = [];
+    for (let fall = 0; fall < 4; fall++) {
+      rig.answers.set('a', 'tcp');
+      while (rig.health('u|a') !== 'unhealthy') await rig.clock.run(100);
+      const at = rig.clock.now();
+      rig.answers.set('a', 'success');
+      while (rig.health('u|a') !== 'healthy') await rig.clock.run(100);
+      outages.push(Math.round((rig.clock.now() - at) / 5000) * 5);
+    }
+    assert.deepEqual(outages, [0, 10, 20, 40]);
+    assert.match(rig.messages.at(-2)!, /unhealthy: a said tcp, held for 40 s because it falls again and again$/);
+  });
+});
+
+describe('health monitor: more probes than may run', () => {
+  it('are reported once a minute', async () => {
+    const rig = new Rig();
+    rig.answers.set('a', 'hang');
+    rig.monitor.track(['a', 'b', 'c'].map((host) => target(`u|${host}`, planOf({ concurrency: 1 }))));
+    await rig.clock.run(25_000);
+    await rig.finish('a', 'timeout');
+    assert.deepEqual(
+      rig.logged.filter((line) => line.includes('behind')),
+      ['warn health.behind'],
+    );
+    assert.equal(rig.messages[0], 'checks of upstream u begin 25 s late: raise concurrency or lower timeout');
+  });
+
+  it('are not when every one begins in time', async () => {
+    const rig = new Rig();
+    rig.monitor.track(Array.from({ length: 50 }, (_, index) => target(`u|${index}`)));
+    await rig.clock.run(100_000);
+    assert.deepEqual(
+      rig.logged.filter((line) => line.includes('behind')),
+      [],
+    );
+  });
+});
+
 describe('health monitor: shared probes', () => {
   const [a1, a2] = [() => target('u1|a'), () => target('u2|a')];
 
@@ -340,6 +481,15 @@ describe('health monitor: shared probes', () => {
     await rig.clock.run(12_000);
     assert.ok(rig.asked.length > before);
     assert.equal(rig.health('u2|a'), 'healthy');
+  });
+
+  it('are shared whichever way round the checks are written', async () => {
+    const rig = new Rig();
+    const plan = planOf();
+    const turned = Object.fromEntries(Object.entries(plan).reverse()) as unknown as typeof plan;
+    rig.monitor.track([target('u1|a', plan), target('u2|a', turned)]);
+    await settle();
+    assert.equal(rig.asked.length, 1);
   });
 
   it('are not shared when anything differs', async () => {

@@ -64,6 +64,7 @@ export class Rig {
   readonly asked: Asked[] = [];
   readonly changes: string[] = [];
   readonly logged: string[] = [];
+  readonly messages: string[] = [];
   /** By host; `success` unless the test says otherwise. */
   readonly answers = new Map<string, ProbeVerdict | 'hang' | 'throw'>();
   readonly underWay = new Map<string, number>();
@@ -75,7 +76,10 @@ export class Rig {
   readonly monitor: HealthMonitor;
 
   constructor(random: Random = seededRandom(1)) {
-    const note = (level: string) => (event: string) => void this.logged.push(`${level} ${event}`);
+    const note = (level: string) => (event: string, message: string) => {
+      this.logged.push(`${level} ${event}`);
+      this.messages.push(message);
+    };
     const log: Log = {
       ...silentLog,
       info: note('info'),
