@@ -48,7 +48,7 @@ function questionOf(active: ActiveChecks): Question {
     case 'grpc':
     case 'grpcs': {
       const tls = active.type === 'grpcs' ? tlsOf(active) : null;
-      return { type: 'grpc', tls, host, headers, service: active.grpc_service };
+      return { type: 'grpc', tls, host, headers, service: active.grpc_service ?? '' };
     }
     case 'udp':
       return { type: 'udp', send: hexOf(active.send), expect: hexOf(active.expect) };

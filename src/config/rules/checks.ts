@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { Pattern } from '../../core/pattern.ts';
 import { type Path, quote } from '../problem.ts';
 import type { DocumentInput } from '../types.ts';
@@ -6,11 +7,12 @@ import type { RuleContext } from './context.ts';
 type Upstream = NonNullable<DocumentInput['upstreams']>[number];
 type Active = NonNullable<NonNullable<Upstream['checks']>['active']>;
 
-/** Types of checks that a setting is for. Those that APISIX has too are left out: there they are passed over. */
+/**
+ * Types of checks that a setting is for. Left out are those that have a default, as a document may be written with its
+ * defaults, and those of APISIX, which passes over what it has no use for.
+ */
 const FOR_TYPES: Readonly<Partial<Record<keyof Active, readonly string[]>>> = {
-  http_method: ['http', 'https'],
   expect_body: ['http', 'https'],
-  body_limit: ['http', 'https'],
   send: ['tcp', 'tls', 'udp'],
   expect: ['tcp', 'tls', 'udp'],
   grpc_service: ['grpc', 'grpcs'],
@@ -33,6 +35,7 @@ function checkUpstream(context: RuleContext, upstream: Pick<Upstream, 'checks'>,
   if (!active) return;
   const at = [...path, 'checks', 'active'];
   if (active.expect_body !== undefined) checkPattern(context, active.expect_body, [...at, 'expect_body']);
+  if (active.tls_ca !== undefined) checkCertificates(context, active.tls_ca, [...at, 'tls_ca']);
   if (whole) checkSettings(context, active, at);
 }
 
@@ -42,6 +45,19 @@ function checkPattern(context: RuleContext, pattern: string, path: Path): void {
   } catch (error) {
     context.error(path, `the pattern ${quote(pattern)} ${(error as Error).message}`);
   }
+}
+
+/** Reads them as TLS will when the first check is made. */
+function checkCertificates(context: RuleContext, pem: string, path: Path): void {
+  const certificates = pem.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? [];
+  if (certificates.length === 0) context.error(path, 'holds no certificate', 'give the PEM text itself, not a file');
+  certificates.forEach((certificate, index) => {
+    try {
+      new X509Certificate(certificate);
+    } catch {
+      context.error(path, `certificate ${index + 1} cannot be read`);
+    }
+  });
 }
 
 function checkSettings(context: RuleContext, active: Active, path: Path): void {

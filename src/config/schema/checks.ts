@@ -93,9 +93,8 @@ export const activeChecksSchema = strict(
     body_limit: withDefault(count('Bytes of the body that `expect_body` looks at.', 1, 1_048_576), 65_536),
     send: Type.Optional(bytes('What a check of type `tcp`, `tls` or `udp` sends.')),
     expect: Type.Optional(bytes('What the answer to such a check must contain.')),
-    grpc_service: withDefault(
-      Type.String({ maxLength: 256, description: 'Service that the gRPC check asks for; empty for the whole server.' }),
-      '',
+    grpc_service: Type.Optional(
+      text('Service that the gRPC check asks for. Without it the server as a whole.', { maxLength: 256 }),
     ),
     https_verify_certificate: withDefault(
       flag('Whether checks of type `https`, `tls` and `grpcs` refuse a certificate that is not trusted.'),
@@ -108,12 +107,7 @@ export const activeChecksSchema = strict(
         expects: 'a host name without spaces',
       }),
     ),
-    tls_ca: Type.Optional(
-      text('Certificates to trust, as PEM, instead of those that the system trusts.', {
-        pattern: '-----BEGIN CERTIFICATE-----',
-        expects: 'certificates as PEM',
-      }),
-    ),
+    tls_ca: Type.Optional(text('Certificates to trust, as PEM, instead of those that the system trusts.')),
     fast_interval: Type.Optional(
       interval('Pause between two checks while their results point to a change that is not decided yet.'),
     ),
