@@ -84,6 +84,7 @@ describe('health monitor: schedule', () => {
     rig.monitor.track(Array.from({ length: 2000 }, (_, index) => target(`u${index % 50}|n${index}`, plan)));
     await rig.clock.run(1000);
     assert.equal(rig.asked.length, 2000);
+    assert.equal(rig.made, 1, 'one probe serves every node of a plan');
     assert.equal(rig.clock.pending, 1);
     await rig.clock.run(100_000);
     assert.equal(rig.clock.pending, 1);

@@ -69,6 +69,8 @@ export class Rig {
   readonly answers = new Map<string, ProbeVerdict | 'hang' | 'throw'>();
   readonly underWay = new Map<string, number>();
   most = 0;
+  /** Probes that were made. */
+  made = 0;
   aborted = 0;
   /** Called at each change. */
   onChange = () => {};
@@ -97,6 +99,7 @@ export class Rig {
       },
       createProbe: (plan) => {
         if (plan.question.type === 'http' && plan.question.path === 'bad') throw new TypeError('"bad" is not a path');
+        this.made += 1;
         return { check: (address, signal) => this.#check(address, plan, signal) };
       },
     });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import type { Timer } from '../../../src/core/clock.ts';
 import { createTcpProbe } from '../../../src/health/probes/tcp.ts';
@@ -90,6 +91,17 @@ describe('TCP probe', () => {
     });
     assert.equal(server.heard, 'PING');
     await server.allClosed();
+  });
+
+  it('remembers the beginning of the answer while the rest comes', async () => {
+    const { promise: begun, resolve: begin } = Promise.withResolvers<Socket>();
+    await using server = await RawServer.start(hang, (socket) => void socket.write('PO', () => begin(socket)));
+    const clock = new FakeClock();
+    const checked = createTcpProbe({ timeoutMs: 100, expect: hex('PONG') }, clock).check(server.address, signal);
+    const socket = await begun;
+    await settle();
+    socket.write('NG');
+    assert.equal((await checked).verdict, 'success');
   });
 
   it('hears a greeting without saying anything', async () => {
