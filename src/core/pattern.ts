@@ -41,6 +41,7 @@ class StateSet implements Search {
   /** By place: the step in which it was last added. */
   readonly #added: Uint32Array;
   readonly #stack: number[] = [];
+  /** One more than the bytes so far. */
   #step = 1;
   #matched = false;
 
@@ -56,9 +57,10 @@ class StateSet implements Search {
   }
 
   finish(): boolean {
+    const isEmpty = this.#step === 1;
     this.#step += 1;
     const last: number[] = [];
-    for (const place of this.#current) if (this.#program[place]!.op === 'end') this.#add(last, place, false, true);
+    for (const place of this.#current) if (this.#program[place]!.op === 'end') this.#add(last, place, isEmpty, true);
     return this.#matched;
   }
 

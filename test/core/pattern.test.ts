@@ -9,6 +9,7 @@ describe('pattern', () => {
     ['', ['', 'anything'], []],
     ['^ok$', ['ok'], ['ok\n', ' ok', 'okay']],
     ['^$', [''], ['a']],
+    ['$^', [''], ['a']],
     ['a.c', ['abc', 'aéc', 'a😀c'], ['ac', 'a\nc', 'abbc']],
     ['"status" *: *"UP"', ['{"status":"UP"}', '{ "status" : "UP" }'], ['{"status":"DOWN","db":"UP"}']],
     ['{"a":1}', ['{"a":1}'], ['"a":1']],
