@@ -9,7 +9,7 @@ export interface NodeView {
   readonly port: number;
   readonly weight: number;
   readonly priority: number;
-  readonly health: 'unknown' | 'healthy' | 'unhealthy';
+  readonly health: 'unknown' | 'healthy' | 'unhealthy' | 'pending';
   /** True while a connection failure keeps the node out of the selection. */
   readonly demoted: boolean;
   /** Null unless outlier detection keeps the node out. */

@@ -7,7 +7,10 @@ import type { Outliers } from './outliers.ts';
 import type { Publisher } from './publisher.ts';
 import type { Statistics } from './statistics.ts';
 
-/** `createProbe` replaces the probes over real sockets. Active checks write what they find into the node table, and every worker sees it at its next pick. */
+/**
+ * Active checks write what they find into the node table, and every worker sees it at its next pick. `createProbe` replaces
+ * the probes over real sockets.
+ */
 export function createMonitor(
   { clock, random, log }: Tools,
   statistics: Statistics,
@@ -26,10 +29,9 @@ export function createMonitor(
       const upstream = publisher.upstreams.get(key.slice(0, key.lastIndexOf('|')));
       if (slot === undefined || !upstream) return;
       const { table } = statistics;
-      if (health === 'healthy' && table.health(slot) === Health.unhealthy) {
-        table.beginRamp(slot, clock.now());
-        outliers.checkPassed(key);
-      }
+      const before = table.health(slot);
+      if (health === 'healthy' && before !== Health.unknown) table.beginRamp(slot, clock.now());
+      if (health === 'healthy' && before === Health.unhealthy) outliers.checkPassed(key);
       table.setHealth(slot, Health[health]);
       table.bump(upstream.slot);
     },

@@ -1,5 +1,4 @@
 import type {
-  ActiveChecks,
   ConfigNode,
   DiscoverySettings,
   Document,
@@ -13,6 +12,7 @@ import type { BreakerPlan } from '../health/breaker/types.ts';
 import type { OutlierPlan } from '../health/outliers/types.ts';
 import type { ActiveCheckPlan } from '../health/types.ts';
 import type { Timeouts } from '../upstream/plan.ts';
+import { checkPlan } from './check-plan.ts';
 import { breakerRules, planBreaker, planOutliers, planPassive } from './passive-plans.ts';
 import type { CompiledRoute, CompiledStreamRoute, CompiledUpstream } from './publisher.ts';
 import { planSpread, planSubset } from './spread.ts';
@@ -169,27 +169,4 @@ function staticNode(node: ConfigNode): Node {
 function timeouts<T extends Partial<Timeouts>>(seconds: T): T {
   const entries = Object.entries(seconds).map(([name, value]) => [name, value * SECOND]);
   return Object.fromEntries(entries) as T;
-}
-
-function checkPlan(active: ActiveChecks): ActiveCheckPlan {
-  return {
-    type: active.type,
-    timeoutMs: active.timeout * SECOND,
-    concurrency: active.concurrency,
-    host: active.host ?? null,
-    path: active.http_path,
-    headers: active.req_headers,
-    healthy: {
-      intervalMs: active.healthy.interval * SECOND,
-      statuses: active.healthy.http_statuses,
-      successes: active.healthy.successes,
-    },
-    unhealthy: {
-      intervalMs: active.unhealthy.interval * SECOND,
-      statuses: active.unhealthy.http_statuses,
-      httpFailures: active.unhealthy.http_failures,
-      tcpFailures: active.unhealthy.tcp_failures,
-      timeouts: active.unhealthy.timeouts,
-    },
-  };
 }

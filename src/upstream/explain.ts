@@ -65,6 +65,7 @@ function exclusionOf(handle: TableHandle, members: ReadonlySet<TableHandle>, tab
   if (!handle.acceptsBound) return 'disable';
   if (handle.isDraining) return 'drain';
   if (handle.baseWeight === 0) return 'weight-0';
+  if (table.health(handle.slot) === Health.pending) return 'pending';
   if (table.isEjected(handle.slot)) return 'ejected';
   if (table.health(handle.slot) === Health.unhealthy) return 'unhealthy';
   if (table.demotedUntil(handle.slot) > now) return 'demoted';

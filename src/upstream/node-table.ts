@@ -35,9 +35,10 @@ const LATENCY_SHIFT = 3;
 /** How long a node that refused a connection takes no new traffic while others can. */
 export const DEMOTION_MS = 1000;
 
-export const Health = { unknown: 0, healthy: 1, unhealthy: 2 } as const;
+/** `pending`: gated, and no check has succeeded yet. */
+export const Health = { unknown: 0, healthy: 1, unhealthy: 2, pending: 3 } as const;
 export type Health = (typeof Health)[keyof typeof Health];
-export const HEALTH_NAMES = ['unknown', 'healthy', 'unhealthy'] as const;
+export const HEALTH_NAMES = ['unknown', 'healthy', 'unhealthy', 'pending'] as const;
 
 /** The memory behind the table; sent to each worker as it stands. */
 export interface NodeTableMemory {

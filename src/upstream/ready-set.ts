@@ -100,7 +100,8 @@ function sortOut<T extends Candidate>(
 ): Tier<T>[] {
   const tiers = new Map<number, Tier<T>>();
   for (const node of nodes) {
-    if (node.baseWeight <= 0) continue;
+    // A gated node is not one yet: it neither serves nor makes the others look like few.
+    if (node.baseWeight <= 0 || table.health(node.slot) === Health.pending) continue;
     const { priority } = node.node;
     let tier = tiers.get(priority);
     if (!tier) tiers.set(priority, (tier = { priority, ready: [], aside: [], bad: [] }));

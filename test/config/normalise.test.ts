@@ -61,7 +61,12 @@ test('the defaults of an upstream and its checks', () => {
         timeout: 1,
         concurrency: 10,
         http_path: '/',
+        http_method: 'GET',
         req_headers: [],
+        body_limit: 65_536,
+        https_verify_certificate: true,
+        gate: false,
+        flap_hold_max: 300,
         healthy: { interval: 1, http_statuses: [200, 302], successes: 2 },
         unhealthy: {
           interval: 1,
