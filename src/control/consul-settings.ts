@@ -26,7 +26,7 @@ export function consulOptions(consul: ConsulSettings | undefined, registryUrl: s
     concurrency: consul?.concurrency ?? 16,
     maxWatches: own ? OWN_WATCHES : (consul?.max_watches ?? OWN_WATCHES),
     pollInterval: (consul?.poll_interval ?? 5) * SECOND,
-    pollRate: consul?.poll_rate ?? 50,
+    pollRate: consul?.poll_rate ?? 25,
   };
 }
 

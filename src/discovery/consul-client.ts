@@ -2,7 +2,7 @@ import { Pool } from 'undici';
 import { HeadgateError, reasonOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
-import { excerpt, readJson } from './json-body.ts';
+import { excerpt, parseJson, readWhole } from './json-body.ts';
 import { readSecret, type Secret } from './tls-connector.ts';
 
 export interface ConsulClientOptions {
@@ -25,12 +25,17 @@ export interface ConsulQuestion {
 
 /** An answer of a Consul server before it is read. */
 export interface ConsulBody {
-  /** Null also where there is no key below a prefix, which Consul answers with 404 and an index. */
-  readonly body: unknown;
+  /** Null where there is nothing under the name, such as no key below a prefix: Consul says 404, with an index. */
+  readonly bytes: Buffer | null;
   /** Consul left something out because the token may not see it. */
   readonly filtered: boolean;
   /** The question had no token, and Consul shows nothing to whom it does not know unless told otherwise. */
   readonly anonymous: boolean;
+}
+
+/** What the answer says. Throws DISCOVERY_ANSWER when that is not JSON. */
+export function jsonOf({ bytes }: ConsulBody): unknown {
+  return bytes === null ? null : parseJson(bytes);
 }
 
 export interface ConsulAnswer<T> {
@@ -205,7 +210,7 @@ export class ConsulClient implements Closable {
     const denies = response.headers['x-consul-default-acl-policy'] === 'deny';
     if (absent) await response.body.dump();
     return {
-      body: absent ? null : await readJson(response.body),
+      bytes: absent ? null : await readWhole(response.body),
       index: /^\d{1,15}$/.test(index) ? Number(index) : 0,
       filtered,
       anonymous: denies && token === null,

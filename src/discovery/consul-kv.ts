@@ -1,7 +1,7 @@
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
 import { Collection, type CollectionChange } from './collection.ts';
-import { type ConsulBody, ConsulClient } from './consul-client.ts';
+import { type ConsulBody, ConsulClient, jsonOf } from './consul-client.ts';
 import { consulServers } from './consul-options.ts';
 import { Gate } from './gate.ts';
 import { answerError } from './json-body.ts';
@@ -135,7 +135,9 @@ class ConsulKvServices implements WrittenServices {
   }
 
   /** Null, in place of a list, says that there are no such keys. */
-  #read({ body, filtered, anonymous }: ConsulBody): KeyedServices {
+  #read(answer: ConsulBody): KeyedServices {
+    const { filtered, anonymous } = answer;
+    const body = jsonOf(answer);
     const services = new KeyedServices(this.#options.defaultWeight);
     if (body === null && (filtered || anonymous)) {
       throw answerError('left the keys out: discovery.consul_kv.token needs key:read on the prefix');

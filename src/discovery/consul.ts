@@ -2,7 +2,7 @@ import { HeadgateError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
 import { parseCatalog, parseHealth, parsePreparedQuery } from './consul-answer.ts';
-import { type ConsulBody, ConsulClient } from './consul-client.ts';
+import { type ConsulBody, ConsulClient, jsonOf } from './consul-client.ts';
 import { type ConsulOptions, consulServers } from './consul-options.ts';
 import { ConsulPosition, type Told } from './consul-position.ts';
 import { type ConsulLookup, catalogQuestion, consulLookup } from './consul-query.ts';
@@ -76,7 +76,7 @@ export class ConsulDiscovery implements Discovery, Closable {
     const { wait } = this.#options;
     const position = new ConsulPosition<readonly CatalogEntry[]>(catalogQuestion(this.#options), this.#client, wait);
     const read = (answer: ConsulBody) => {
-      const entries = parseCatalog(answer.body);
+      const entries = parseCatalog(jsonOf(answer));
       if (entries.length === 0 && answer.anonymous) throw tokenNeeded();
       return entries;
     };
@@ -141,7 +141,7 @@ export class ConsulDiscovery implements Discovery, Closable {
     let reported = '';
     let seen = false;
     return (answer) => {
-      const { nodes, unusable } = parse(answer.body, rules);
+      const { nodes, unusable } = parse(jsonOf(answer), rules);
       if (nodes.length === 0 && answer.filtered) {
         throw answerError(
           'left the instances out: the ACL token may not see them and needs service:read and node:read',

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { ConsulClient, type ConsulClientOptions } from '../../src/discovery/consul-client.ts';
+import { ConsulClient, type ConsulClientOptions, jsonOf } from '../../src/discovery/consul-client.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 import { ScriptedRegistry } from '../support/scripted-registry.ts';
 
@@ -35,9 +35,7 @@ describe('the Consul client', { timeout: 30_000 }, () => {
   }
 
   function ask(scope = ''): Promise<unknown> {
-    return client
-      .ask({ path: '/v1/x?a=b', scope, waits: false }, ({ body }) => body, signal)
-      .then(({ value }) => value);
+    return client.ask({ path: '/v1/x?a=b', scope, waits: false }, jsonOf, signal).then(({ value }) => value);
   }
 
   /** Asks and answers; resolves with the token that was sent. */

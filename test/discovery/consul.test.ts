@@ -108,6 +108,16 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
     assert.equal((await question()).path, '/consul/v1/health/service/a%20b%2F%C3%BC%3F');
   });
 
+  it('does not read the same answer twice', async () => {
+    watch();
+    (await question()).json(ONE, 10);
+    const first = await sink.nextSet();
+    (await question()).json(ONE, 11);
+    assert.equal(await sink.nextSet(), first);
+    (await question()).json(TWO, 12);
+    assert.equal((await sink.nextSet()).length, 2);
+  });
+
   it('starts over when the index goes backwards, and says so', async () => {
     watch();
     (await question()).json(ONE, 100);
@@ -328,7 +338,7 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
     const third = consul.watch({ ...QUERY, service: 'third' }, new RecordingSink(), rest.signal);
     await question();
     assert.deepEqual(log.names, ['discovery.polled']);
-    assert.match(log.events[0]!.message, /more than 1 Consul .* every 5 s or, when they are more than 250, less often/);
+    assert.match(log.events[0]!.message, /more than 1 Consul .* every 5 s or, when they are more than 125, less often/);
     abort.abort();
     const promoted = await question();
     assert.equal(promoted.path, '/v1/health/service/second');

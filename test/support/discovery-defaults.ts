@@ -30,7 +30,7 @@ export const DEFAULT_CONSUL: Omit<ConsulOptions, 'servers'> = {
   concurrency: 8,
   maxWatches: 170,
   pollInterval: 5_000,
-  pollRate: 50,
+  pollRate: 25,
 };
 
 export const DEFAULT_DNS: Omit<DnsOptions, 'servers'> = {

@@ -70,7 +70,7 @@ export const consulSchema = strict(
     ),
     poll_rate: withDefault(
       count('Such questions per second at most; with more services than this allows the interval grows.', 1, 1000),
-      50,
+      25,
     ),
     timeout: withDefault(timeoutSchema, {}),
     auto_route: Type.Optional(
