@@ -36,6 +36,8 @@ test('the defaults of a Consul block', () => {
     skip_services: [],
     concurrency: 16,
     max_watches: 170,
+    poll_interval: 5,
+    poll_rate: 25,
     timeout: { connect: 2, read: 5, wait: 60 },
   });
   assert.deepEqual(documentFrom({ registry: {} }).registry, { address: '127.0.0.1:8500' });

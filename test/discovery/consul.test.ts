@@ -59,7 +59,7 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
 
   it('sends what it was told to: token, datacentre, tags, consistency, cache', async () => {
     watch(
-      { token: 'secret', datacenter: 'dc1', consistency: 'stale', cached: true },
+      { token: { text: 'secret' }, datacenter: 'dc1', consistency: 'stale', cached: true },
       { tag: 'blue, v2', datacenter: 'dc2' },
     );
     const { parameters, headers } = await question();
@@ -92,6 +92,16 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
     create({ servers: [`${bed.server.address}/consul/`] });
     bed.watch({ ...QUERY, service: 'a b/ü?' });
     assert.equal((await question()).path, '/consul/v1/health/service/a%20b%2F%C3%BC%3F');
+  });
+
+  it('does not read the same answer twice', async () => {
+    watch();
+    (await question()).json(ONE, 10);
+    const first = await bed.sink.nextSet();
+    (await question()).json(ONE, 11);
+    assert.equal(await bed.sink.nextSet(), first);
+    (await question()).json(TWO, 12);
+    assert.equal((await bed.sink.nextSet()).length, 2);
   });
 
   it('starts over when the index goes backwards, and says so', async () => {
@@ -293,36 +303,67 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
     assert.ok([...paths].every((path) => path.startsWith('/v1/health/service/s')));
   });
 
-  it('says so when more services are wanted than it may watch, and takes the next when one ends', async () => {
+  it('polls the services that it may not watch, says so once, and watches one as soon as there is a place', async () => {
     watch({ maxWatches: 1 });
+    const second = new RecordingSink<Node>();
+    const rest = new AbortController();
     (await question()).json(ONE, 4);
     await bed.sink.nextSet();
+    const watched = await question();
+    assert.ok(watched.parameters.has('index'));
+    bed.run(bed.adapter.watch({ ...QUERY, service: 'second' }, second, rest.signal));
+    const polled = await question();
+    assert.equal(polled.path, '/v1/health/service/second');
+    polled.json(ONE, 4);
+    assert.equal((await second.nextSet()).length, 1);
+    await settle();
+    assert.equal(bed.server.requests.size, 0);
+    const next = question();
+    await bed.clock.run(5_500);
+    const again = await next;
+    assert.equal(again.path, '/v1/health/service/second');
+    assert.equal(again.parameters.has('index'), false, 'a poll does not wait');
+    again.json(TWO, 5);
+    assert.equal((await second.nextSet()).length, 2);
+    const third = bed.adapter.watch({ ...QUERY, service: 'third' }, new RecordingSink(), rest.signal);
+    await question();
+    assert.deepEqual(bed.log.names, ['discovery.polled']);
+    assert.match(
+      bed.log.events[0]!.message,
+      /more than 1 Consul .* every 5 s or, when they are more than 125, less often/,
+    );
+    bed.abort.abort();
+    const promoted = await question();
+    assert.equal(promoted.path, '/v1/health/service/second');
+    promoted.json(TWO, 5);
+    assert.equal((await question()).parameters.get('index'), '5', 'now it waits');
+    rest.abort();
+    await third;
+  });
+
+  it('tells of a poll that fails, and goes on', async () => {
+    watch({ maxWatches: 1 });
     await question();
     const second = new RecordingSink<Node>();
     bed.run(bed.adapter.watch({ ...QUERY, service: 'second' }, second, bed.abort.signal));
-    const failure = await second.nextFailure();
-    assert.equal(failure.code, 'DISCOVERY_LIMIT');
-    assert.match(failure.message, /max_watches/);
-    assert.equal(bed.server.requests.size, 0);
-  });
-
-  it('gives the place of a watch that ended to one that waits', async () => {
-    watch({ maxWatches: 1 });
     await question();
-    const other = new AbortController();
-    const waiting = bed.adapter.watch({ ...QUERY, service: 'second' }, new RecordingSink(), other.signal);
-    await settle();
-    bed.abort.abort();
-    assert.equal((await question()).path, '/v1/health/service/second');
-    other.abort();
-    await waiting;
+    await bed.clock.run(5_000);
+    assert.equal((await second.nextFailure()).code, 'DISCOVERY_TIMEOUT');
+    const next = question();
+    await bed.clock.run(5_500);
+    for (let request = await next; ; request = await question()) {
+      if (!request.path.endsWith('second')) continue;
+      request.json(ONE, 4);
+      break;
+    }
+    assert.equal((await second.nextSet()).length, 1);
   });
 
   it('refuses filters that it does not know, by name', async () => {
     watch({}, { colour: 'blue' });
     const failure = await bed.sink.nextFailure();
     assert.equal(failure.code, 'CONFIG_INVALID');
-    assert.match(failure.message, /discovery_args.colour is not known: Consul takes tag, datacenter/);
+    assert.match(failure.message, /discovery_args.colour is not known: Consul takes tag, datacenter, /);
   });
 
   it('refuses servers that are not URLs', () => {

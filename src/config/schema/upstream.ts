@@ -44,7 +44,7 @@ const upstreamFields = {
   ),
   discovery_args: withDefault(
     texts(
-      'Filters of the registry: for Consul `tag` and `datacenter`; for Eureka `port` (`plain` or `secure`); for Kubernetes `address_type`; for Nacos `namespace_id`, `group_name` and `cluster`.',
+      'Filters of the registry: for Consul `tag`, `datacenter`, `health`, `near` with `nearest`, `node_meta`, `service_meta`, `filter`, `query`, `namespace` and `partition`; for Eureka `port` (`plain` or `secure`); for Kubernetes `address_type`; for Nacos `namespace_id`, `group_name` and `cluster`.',
     ),
     {},
   ),
