@@ -18,8 +18,9 @@ export class GatewayAdminViews implements AdminViews {
     this.#parts = {
       clock,
       statistics,
-      sourceOf: (id) => assembly.sourceOf(id),
-      nodeSet: (source) => (source.kind === 'static' ? undefined : nodeSets.get(source.query)),
+      sourcesOf: (id) => assembly.sourcesOf(id),
+      nodesOf: (id) => assembly.nodesOf(id),
+      nodeSet: (query) => nodeSets.get(query),
       ejection: (key) => supervision.outliers.ejection(key),
       lastProbeError: (key) => {
         const last = monitor.state(key)?.last;
