@@ -36,8 +36,8 @@ export function gatherNodes(sources: readonly NodeSource[], nodeSets: Pick<NodeS
   const [only, second] = sources;
   if (only && !second) {
     const nodes = nodesOf(only, nodeSets);
-    // A node set has each address once; what is written or claimed may not.
-    const distinct = only.kind === 'service' ? nodes : firstOfEach(nodes);
+    // A node set has each address once, and so has what is claimed of it; what is written may not.
+    const distinct = only.kind === 'static' ? firstOfEach(nodes) : nodes;
     return { nodes: distinct, origins: new Array<string>(distinct.length).fill(originOf(only)) };
   }
   const nodes: Node[] = [];
