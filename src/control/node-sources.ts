@@ -44,7 +44,8 @@ export function gatherNodes(sources: readonly NodeSource[], nodeSets: Pick<NodeS
   const origins: string[] = [];
   const sets: (readonly Node[])[] = [];
   for (const source of sources) {
-    const set = canonical(nodesOf(source, nodeSets), nodeRules);
+    const known = nodesOf(source, nodeSets);
+    const set = source.kind === 'service' ? known : canonical(known, nodeRules);
     const origin = originOf(source);
     for (const node of sets.reduce((rest, earlier) => without(rest, earlier, nodeRules), set)) {
       nodes.push(node);

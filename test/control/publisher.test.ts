@@ -166,6 +166,19 @@ describe('Publisher', () => {
     assert.notEqual(slotOf('a', 9), slot, 'the releases were of an earlier leaving');
   });
 
+  it('does not give away the slot of a node that is only described anew', () => {
+    const { nodeSlots, set, slotOf } = setUp();
+    const before = upstream('a', [1, 2]);
+    set(before);
+    const slot = slotOf('a', 1)!;
+    set({ ...before, nodes: [{ ...before.nodes[0]!, weight: 5 }, before.nodes[1]!] });
+    set({ ...before, nodes: before.nodes.toReversed() });
+    for (const worker of WORKERS) nodeSlots.workerGone(worker);
+    set(upstream('a', [1, 2, 3, 4]));
+    assert.equal(slotOf('a', 1), slot);
+    assert.equal(new Set([1, 2, 3, 4].map((port) => slotOf('a', port))).size, 4);
+  });
+
   it('counts a worker that died as one that has let go', () => {
     const { nodeSlots, set, slotOf, publisher } = setUp();
     set(upstream('a', [1]));
