@@ -1,5 +1,6 @@
 import type {
   ConfigNode,
+  ConfigNodeSource,
   DiscoverySettings,
   Document,
   InlineUpstream,
@@ -7,28 +8,23 @@ import type {
   Service,
   StreamRoute,
 } from '../config/types.ts';
-import type { Node, ServiceQuery } from '../discovery/types.ts';
+import type { Node } from '../discovery/types.ts';
 import type { BreakerPlan } from '../health/breaker/types.ts';
 import type { OutlierPlan } from '../health/outliers/types.ts';
 import type { ActiveCheckPlan } from '../health/types.ts';
 import type { Timeouts } from '../upstream/plan.ts';
 import { checkPlan } from './check-plan.ts';
+import type { NodeSource } from './node-sources.ts';
 import { breakerRules, planBreaker, planOutliers, planPassive } from './passive-plans.ts';
 import type { CompiledRoute, CompiledStreamRoute, CompiledUpstream } from './publisher.ts';
 import { planSpread, planSubset } from './spread.ts';
-
-/** Where an upstream's nodes come from. */
-export type NodeSource =
-  | { readonly kind: 'static'; readonly nodes: readonly Node[] }
-  | { readonly kind: 'service'; readonly query: ServiceQuery }
-  /** Instances that claimed a route by their tags; `nodes` are those of this moment. */
-  | { readonly kind: 'claimed'; readonly query: ServiceQuery; readonly nodes: readonly Node[] };
 
 /** An upstream as the resources define it: everything but the nodes of this moment. */
 export interface UpstreamDefinition {
   readonly id: string;
   readonly settings: Omit<CompiledUpstream, 'id' | 'nodes'>;
-  readonly source: NodeSource;
+  /** Where its nodes come from; of two nodes with the same address that of the earlier source counts. */
+  readonly sources: readonly NodeSource[];
   readonly checks: ActiveCheckPlan | null;
   readonly outliers: OutlierPlan | null;
   readonly breaker: BreakerPlan | null;
@@ -141,7 +137,7 @@ function defineUpstream(id: string, upstream: InlineUpstream, document: Document
       upstreamHost: upstream.upstream_host ?? null,
       keepalive: { size: pool.size, idleTimeout: pool.idle_timeout * SECOND, requests: pool.requests },
     },
-    source: sourceOf(upstream, document.discovery),
+    sources: (upstream.sources ?? [{ ...upstream, priority: 0 }]).map((source) => sourceOf(source, document.discovery)),
     checks: upstream.checks?.active ? checkPlan(upstream.checks.active) : null,
     outliers: upstream.checks?.passive ? planOutliers(upstream.checks.passive) : null,
     breaker: breakerRules(upstream.circuit_breaker),
@@ -149,11 +145,11 @@ function defineUpstream(id: string, upstream: InlineUpstream, document: Document
   };
 }
 
-function sourceOf(upstream: InlineUpstream, discovery: DiscoverySettings): NodeSource {
-  if (upstream.nodes) return { kind: 'static', nodes: upstream.nodes.map(staticNode) };
-  const source = upstream.discovery_type ?? '';
-  const args = { ...sourceFilters(source, discovery), ...upstream.discovery_args };
-  return { kind: 'service', query: { source, service: upstream.service_name ?? '', args } };
+function sourceOf({ priority, ...given }: ConfigNodeSource, discovery: DiscoverySettings): NodeSource {
+  if (given.nodes) return { kind: 'static', nodes: given.nodes.map((node) => staticNode(node, priority)) };
+  const source = given.discovery_type ?? '';
+  const args = { ...sourceFilters(source, discovery), ...given.discovery_args };
+  return { kind: 'service', query: { source, service: given.service_name ?? '', args }, priority };
 }
 
 /** Filters that hold for every service of a source; `discovery_args` of an upstream override them. */
@@ -161,9 +157,9 @@ export function sourceFilters(source: string, discovery: DiscoverySettings): Rea
   return source === 'consul' && discovery.consul?.tag !== undefined ? { tag: discovery.consul.tag } : {};
 }
 
-function staticNode(node: ConfigNode): Node {
-  const { host, port, weight, priority, metadata } = node;
-  return { host, port, weight, priority, metadata, tags: [] };
+function staticNode(node: ConfigNode, priority: number): Node {
+  const { host, port, weight, metadata } = node;
+  return { host, port, weight, priority: node.priority + priority, metadata, tags: [] };
 }
 
 function timeouts<T extends Partial<Timeouts>>(seconds: T): T {

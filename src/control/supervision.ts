@@ -1,6 +1,7 @@
+import { sameData } from '../core/json.ts';
 import type { Closable } from '../core/scope.ts';
 import type { BreakerPlan } from '../health/breaker/types.ts';
-import type { OutlierGroup } from '../health/outliers/types.ts';
+import type { OutlierGroup, OutlierPlan } from '../health/outliers/types.ts';
 import type { NodeTable } from '../upstream/node-table.ts';
 import type { PlannedUpstream } from '../upstream/plan.ts';
 import { Breakers } from './breakers.ts';
@@ -27,10 +28,16 @@ export function beginRamps(table: NodeTable, slots: Iterable<number>, now: numbe
   for (const slot of slots) table.beginRamp(slot, now);
 }
 
+interface FollowedGroup extends OutlierGroup {
+  /** What `nodes` was made of. */
+  readonly planned: PlannedUpstream['nodes'];
+}
+
 /** What judges nodes and upstreams by real traffic: told what there is each time the plan changes. */
 export class Supervision implements Closable {
   readonly outliers: Outliers;
   readonly breakers: Breakers;
+  #groups: ReadonlyMap<string, FollowedGroup> = new Map();
 
   constructor(outliers: Outliers, breakers: Breakers) {
     this.outliers = outliers;
@@ -42,18 +49,25 @@ export class Supervision implements Closable {
     planned: ReadonlyMap<string, PlannedUpstream>,
     routeBreakers: ReadonlyMap<string, BreakerPlan>,
   ): void {
-    const groups: OutlierGroup[] = [];
+    const groups: FollowedGroup[] = [];
     const upstreams = new Map<string, BreakerPlan>();
     for (const { id, outliers, breaker } of definitions.values()) {
       const upstream = planned.get(id);
       if (!upstream) continue;
       if (breaker) upstreams.set(id, breaker);
       if (!outliers) continue;
-      const nodes = upstream.nodes.map(({ slot, node }) => ({ key: nodeKey(id, node), slot }));
-      groups.push({ id, plan: outliers, nodes });
+      groups.push(this.#groupOf(upstream, outliers));
     }
+    this.#groups = new Map(groups.map((group) => [group.id, group]));
     this.outliers.track(groups);
     this.breakers.track({ upstreams, routes: routeBreakers });
+  }
+
+  /** The same object as the last time when neither the nodes nor the plan have changed. */
+  #groupOf({ id, nodes: planned }: PlannedUpstream, plan: OutlierPlan): FollowedGroup {
+    const known = this.#groups.get(id);
+    if (known && known.planned === planned && sameData(known.plan, plan)) return known;
+    return { id, plan, planned, nodes: planned.map(({ slot, node }) => ({ key: nodeKey(id, node), slot })) };
   }
 
   close(): Promise<void> {

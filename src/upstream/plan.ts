@@ -1,4 +1,5 @@
 import type { BalancerPlan } from '../balancers/types.ts';
+import type { ListEdit } from '../core/list-edits.ts';
 import type { Node } from '../discovery/types.ts';
 
 /**
@@ -152,11 +153,20 @@ export interface PlannedStreamRoute {
   readonly subset: PlannedSubset | null;
 }
 
+/** Other nodes of an upstream that is otherwise as it was. */
+export interface NodeChange {
+  readonly id: string;
+  /** Lead from the nodes before to those from now on. */
+  readonly edits: readonly ListEdit<PlannedNode>[];
+}
+
 export interface PlanPatch {
   /** Grows by one with each patch. */
   readonly version: number;
-  /** New and changed upstreams. */
+  /** Upstreams that are new or have other settings. */
   readonly upstreams: readonly PlannedUpstream[];
+  /** Of upstreams in which only nodes changed just these: a node that comes must not cost a copy of ten thousand. */
+  readonly nodeChanges: readonly NodeChange[];
   readonly removedUpstreams: readonly string[];
   /** The whole list, when any route changed. */
   readonly routes: readonly PlannedRoute[] | null;

@@ -278,8 +278,23 @@ const CASES: readonly (readonly [string, string, ...string[]])[] = [
   [
     'nodes and service_name',
     'upstreams: [{id: 1, nodes: {}, service_name: s}]',
-    'c.yaml:1:46: upstreams[0].service_name: cannot stand beside nodes (keep one of the two)',
+    'c.yaml:1:46: upstreams[0].service_name: cannot stand beside nodes (keep one of the two, or make both entries of sources)',
   ],
+  [
+    'nodes beside sources',
+    'upstreams: [{id: 1, nodes: {}, sources: [{nodes: {}}], discovery_args: {}}]',
+    'c.yaml:1:28: upstreams[0].nodes: cannot stand beside sources (make it an entry of sources)',
+    'c.yaml:1:72: upstreams[0].discovery_args: cannot stand beside sources (make it an entry of sources)',
+  ],
+  [
+    'sources without nodes, service or registry',
+    'upstreams: [{id: 1, sources: [{}, {service_name: s}, {nodes: {a: 1}}, {service_name: s, discovery_type: file}]}]',
+    'c.yaml:1:31: upstreams[0].sources[0]: has no nodes (add nodes, or service_name and discovery_type)',
+    'c.yaml:1:50: upstreams[0].sources[1].service_name: needs discovery_type (it names the registry that knows the service)',
+    'c.yaml:1:63: upstreams[0].sources[2].nodes.a: "a" is not a "host:port" (add the port)',
+    'c.yaml:1:105: upstreams[0].sources[3].discovery_type: "file" has no settings under discovery (add discovery.file)',
+  ],
+  ['no sources', 'upstreams: [{id: 1, sources: []}]', 'c.yaml:1:30: upstreams[0].sources: must not be empty'],
   [
     'service_name alone',
     'upstreams: [{id: 1, service_name: s}]',

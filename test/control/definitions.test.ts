@@ -35,7 +35,7 @@ describe('defineResources', () => {
     );
     assert.deepEqual(routes[1]?.timeouts, { connect: 1000, send: 2000, read: 9000 });
     assert.deepEqual([...upstreams.keys()].sort(), ['named', 'route:own', 'service:inline']);
-    assert.deepEqual(upstreams.get('named')?.source, {
+    assert.deepEqual(upstreams.get('named')?.sources[0], {
       kind: 'static',
       nodes: [{ host: '127.0.0.1', port: 8001, weight: 2, priority: 0, metadata: {}, tags: [] }],
     });
@@ -52,10 +52,37 @@ describe('defineResources', () => {
       }),
     );
     const args = ['plain', 'own'].map((id) => {
-      const source = upstreams.get(id)?.source;
+      const source = upstreams.get(id)?.sources[0];
       return source?.kind === 'service' ? source.query.args : null;
     });
     assert.deepEqual(args, [{ tag: 'live' }, { tag: 'canary' }]);
+  });
+
+  it('takes the sources of an upstream in their order, with what each adds to the priority', () => {
+    const list = [{ host: '10.0.0.1', port: 80, priority: 3 }];
+    const { upstreams } = defineResources(
+      documentFrom({
+        discovery: { consul: { tag: 'live' }, file: { path: '/nodes' } },
+        upstreams: [
+          {
+            id: 'web',
+            sources: [
+              { service_name: 'web', discovery_type: 'file' },
+              { service_name: 'web', discovery_type: 'consul', priority: -1 },
+              { nodes: list, priority: -5 },
+              { nodes },
+            ],
+          },
+        ],
+      }),
+    );
+    const about = { weight: 1, metadata: {}, tags: [] };
+    assert.deepEqual(upstreams.get('web')?.sources, [
+      { kind: 'service', query: { source: 'file', service: 'web', args: {} }, priority: 0 },
+      { kind: 'service', query: { source: 'consul', service: 'web', args: { tag: 'live' } }, priority: -1 },
+      { kind: 'static', nodes: [{ host: '10.0.0.1', port: 80, priority: -2, ...about }] },
+      { kind: 'static', nodes: [{ host: '127.0.0.1', port: 8001, priority: 0, ...about, weight: 2 }] },
+    ]);
   });
 
   it('turns checks into milliseconds, with the port apart', () => {

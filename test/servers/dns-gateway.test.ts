@@ -55,7 +55,11 @@ serverSuite('a gateway on a real CoreDNS', coreDnsBinary(), COREDNS_COMMAND, (bi
 
   it('shows where the nodes come from', async () => {
     const view = await upstream();
-    assert.deepEqual(view?.source, { type: 'dns', service: SERVICE, args: {} });
+    assert.deepEqual(
+      view?.sources.map(({ type, service, state }) => ({ type, service, state })),
+      [{ type: 'dns', service: SERVICE, state: 'ok' }],
+    );
+    assert.equal(view?.nodes[0]?.origin, `dns: ${SERVICE}`);
     assert.deepEqual(view?.nodes[0]?.metadata, { target: `a.${ZONE}` });
   });
 

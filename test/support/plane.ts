@@ -98,6 +98,7 @@ export class TestPlane {
     this.snapshots.apply({
       version: this.#version,
       upstreams: [this.#upstream(nodes, upstream)],
+      nodeChanges: [],
       removedUpstreams: [],
       routes: this.#version === 1 ? [plannedRoute(this.#options.route)] : null,
       streamRoutes: null,
@@ -110,6 +111,7 @@ export class TestPlane {
     this.snapshots.apply({
       version: this.#version,
       upstreams: [],
+      nodeChanges: [],
       removedUpstreams: [],
       routes: planned,
       streamRoutes: null,

@@ -2,8 +2,8 @@ import { Type } from 'typebox';
 import { checksSchema } from './checks.ts';
 import { circuitBreakerSchema } from './circuit-breaker.ts';
 import { about, id } from './common.ts';
-import { count, seconds, secondsOrZero, strict, text, texts, withDefault } from './field.ts';
-import { nodesSchema } from './node.ts';
+import { count, seconds, secondsOrZero, strict, text, withDefault } from './field.ts';
+import { nodeSourceFields, nodeSourcesSchema } from './node-source.ts';
 import { spreadFields } from './spread.ts';
 
 const timeoutSchema = strict(
@@ -33,21 +33,8 @@ const upstreamFields = {
     }),
     'roundrobin',
   ),
-  nodes: Type.Optional(nodesSchema),
-  service_name: Type.Optional(
-    text('Name of the service in the registry that `discovery_type` names.', { maxLength: 256 }),
-  ),
-  discovery_type: Type.Optional(
-    Type.Enum(['consul', 'consul_kv', 'dns', 'etcd', 'eureka', 'file', 'kubernetes', 'nacos'], {
-      description: 'Registry that lists the nodes; its settings are under `discovery`.',
-    }),
-  ),
-  discovery_args: withDefault(
-    texts(
-      'Filters of the registry: for Consul `tag`, `datacenter`, `health`, `near` with `nearest`, `node_meta`, `service_meta`, `filter`, `query`, `namespace` and `partition`; for Eureka `port` (`plain` or `secure`); for Kubernetes `address_type`; for Nacos `namespace_id`, `group_name` and `cluster`.',
-    ),
-    {},
-  ),
+  ...nodeSourceFields,
+  sources: Type.Optional(nodeSourcesSchema),
   ...spreadFields,
   scheme: withDefault(Type.Enum(['http'], { description: 'Protocol that the nodes speak.' }), 'http'),
   retries: Type.Optional(
