@@ -13,6 +13,9 @@ export function eurekaJar(): string | null {
 export const RESPONSE_CACHE_MS = 200;
 
 export interface InstanceFields {
+  /** Without it `<app>-<port>`. */
+  readonly id?: string;
+  readonly host?: string;
   readonly status?: string;
   readonly securePort?: number;
   readonly plain?: boolean;
@@ -49,12 +52,12 @@ export class EurekaServer {
   }
 
   async register(app: string, port: number, fields: InstanceFields = {}): Promise<void> {
-    const { status = 'UP', securePort, plain = true, metadata = {}, lease = 90 } = fields;
+    const { status = 'UP', securePort, plain = true, metadata = {}, lease = 90, host = '127.0.0.1' } = fields;
     const instance = {
-      instanceId: `${app}-${port}`,
+      instanceId: fields.id ?? `${app}-${port}`,
       app,
       hostName: 'localhost',
-      ipAddr: '127.0.0.1',
+      ipAddr: host,
       vipAddress: app,
       status,
       port: { $: port, '@enabled': String(plain) },
