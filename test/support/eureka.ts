@@ -44,6 +44,8 @@ export class EurekaServer {
       ...['--eureka.server.wait-time-in-ms-when-sync-empty=0', '--eureka.server.eviction-interval-timer-in-ms=1000'],
       `--eureka.server.enable-self-preservation=${selfPreservation}`,
       `--eureka.server.response-cache-update-interval-ms=${RESPONSE_CACHE_MS}`,
+      // A change that comes while an answer is made up does not count it as outdated: it is then kept for so long.
+      '--eureka.server.response-cache-auto-expiration-in-seconds=1',
     ];
     const ready = async () => (await fetch(`${address}/eureka/apps`)).ok;
     const server = new EurekaServer(address, await JavaServer.create('eureka', () => args, ready));

@@ -78,6 +78,8 @@ export class ConsulHarness implements RegistryHarness {
     return listed ? this.register([node]) : this.deregister([node]);
   }
 
+  async settle(): Promise<void> {}
+
   async shows(node: DrillNode, listed: boolean): Promise<void> {
     for (;;) {
       const entries = (await this.#consul.get(`/v1/health/service/${this.service}`)) as { Service: { ID: string } }[];

@@ -50,7 +50,11 @@ export class DnsHarness implements RegistryHarness {
     if (write) await this.#server.write(this.#records());
   }
 
-  /** Another than what was written last is not asked for. */
+  settle(): Promise<void> {
+    return this.#server.served();
+  }
+
+  /** Nobody asks for another state than the one that was written last. */
   shows(): Promise<void> {
     return this.#server.served();
   }

@@ -23,14 +23,14 @@ export class DrillGateway {
     this.#harness = harness;
   }
 
-  static async start(harness: RegistryHarness): Promise<DrillGateway> {
+  static async start(harness: RegistryHarness, behind: 'proxy' | 'nothing' = 'proxy'): Promise<DrillGateway> {
     const { source, service } = harness;
     const headgate = await HeadgateProcess.start({
       listen: ['127.0.0.1:0'],
       admin: { address: '127.0.0.1:0', key: KEY },
       workers: 2,
       discovery: {
-        ...harness.discovery('proxy'),
+        ...harness.discovery(behind),
         guard: { min_nodes: 5, shrink_hold: HOLD, empty_hold: HOLD },
       },
       routes: [{ id: 'drill', uri: '/*', upstream: { service_name: service, discovery_type: source } }],
@@ -43,9 +43,13 @@ export class DrillGateway {
     return this.#headgate;
   }
 
+  get url(): string {
+    return `http://127.0.0.1:${this.#headgate.httpPort}/`;
+  }
+
   startLoad(): void {
     const seen = (body: string) => void this.#lastSeen.set(body, performance.now());
-    this.#load = new Load(`http://127.0.0.1:${this.#headgate.httpPort}/`, CONNECTIONS, seen, REST_MS);
+    this.#load = new Load(this.url, CONNECTIONS, seen, REST_MS);
   }
 
   /** Requests that were not answered 200, so far. */

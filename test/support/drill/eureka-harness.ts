@@ -73,21 +73,15 @@ export class EurekaHarness implements RegistryHarness {
     const register = ({ name, host, port }: DrillNode) =>
       this.#eureka.register(this.service, port, { id: name, host, lease: 900 });
     await inParallel(AT_ONCE, nodes, register);
-    if (nodes.length > AT_ONCE) await this.#settle();
   }
 
   async deregister(nodes: readonly DrillNode[]): Promise<void> {
     await inParallel(AT_ONCE, nodes, ({ name }) => this.#eureka.send('DELETE', `${this.service}/${name}`));
-    if (nodes.length > AT_ONCE) await this.#settle();
   }
 
-  /**
-   * While a server makes up an answer, changes do not count it as outdated: after many at once it may keep one for three
-   * minutes that lacks the last of them. Another change ends that.
-   */
-  async #settle(): Promise<void> {
-    await pause(1000);
-    await this.#eureka.register('OTHER', 1);
+  /** An answer that is outdated is kept for a second. */
+  settle(): Promise<void> {
+    return pause(1500);
   }
 
   change(node: DrillNode, listed: boolean): Promise<void> {

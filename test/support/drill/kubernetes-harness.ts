@@ -95,6 +95,8 @@ export class KubernetesHarness implements RegistryHarness {
     return listed ? this.register([node]) : this.deregister([node]);
   }
 
+  async settle(): Promise<void> {}
+
   async shows({ host, port }: DrillNode, listed: boolean): Promise<void> {
     for (;;) {
       const path = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?resourceVersion=0';

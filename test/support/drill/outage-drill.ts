@@ -57,7 +57,7 @@ export function outageDrill(start: () => Promise<RegistryHarness>): void {
       if (due > performance.now()) await pause(due - performance.now());
     }
     if (changes % 2 === 1) await harness.deregister([flapping.node]);
-    await harness.shows(flapping.node, false);
+    await harness.settle();
     await gateway.until('ok', NODES);
     const rebuilt = (await gateway.updates('applied')) + (await gateway.updates('merged')) - before;
     const elapsed = performance.now() - begin;

@@ -41,6 +41,8 @@ export interface RegistryHarness {
   deregister(nodes: readonly DrillNode[]): Promise<void>;
   /** One of both, without waiting for more than that the registry has been told. */
   change(node: DrillNode, listed: boolean): Promise<void>;
+  /** After many changes: resolves when the registry's answers are up to date. */
+  settle(): Promise<void>;
   /** Resolves when the registry itself lists the node, or does not. */
   shows(node: DrillNode, listed: boolean): Promise<void>;
   /** Ends it without a word. */
