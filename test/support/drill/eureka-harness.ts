@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { EurekaServer } from '../eureka.ts';
+import { eurekaEntry } from '../eureka-entries.ts';
 import { type Dialect, type Distortion, HttpFaultProxy, type Json, type Question } from './http-fault-proxy.ts';
 import { inParallel } from './in-parallel.ts';
 import type { DrillNode, RegistryHarness } from './registry-harness.ts';
@@ -7,6 +8,10 @@ import type { DrillNode, RegistryHarness } from './registry-harness.ts';
 /** Seconds from one question to the next. */
 export const EUREKA_INTERVAL = 0.2;
 const AT_ONCE = 16;
+/** More than this are not registered, since it takes this server half a minute: the proxy adds them. */
+const MOST = 1000;
+
+const SERVICE = 'DRILL';
 
 /** Eureka counts its deltas, and sends with each the number of instances that must come out. */
 class EurekaDialect implements Dialect {
@@ -14,6 +19,7 @@ class EurekaDialect implements Dialect {
   #count = 0;
   /** The hash of the last part of a list. */
   #hash = '';
+  added: readonly Json[] = [];
 
   half(): number {
     return this.#count >> 1;
@@ -35,6 +41,7 @@ class EurekaDialect implements Dialect {
     const applications = (message as { applications: Json }).applications;
     this.#count = Math.max(this.#count, Number(applications.versions__delta));
     applications.versions__delta = String(Number(applications.versions__delta) - shift);
+    if (this.added.length > 0) this.#add(applications, path);
     if (part !== null && path.includes('/delta')) {
       Object.assign(applications, { application: [], apps__hashcode: this.#hash });
     } else if (part !== null) {
@@ -43,25 +50,38 @@ class EurekaDialect implements Dialect {
     }
     return message;
   }
+
+  /** Deltas only count them: the gateway then fetches the whole. */
+  #add(applications: Json, path: string): void {
+    const counted = Number(/UP_(\d+)_/.exec(String(applications.apps__hashcode))?.[1] ?? 0);
+    applications.apps__hashcode = `UP_${counted + this.added.length}_`;
+    if (path.includes('/delta')) return;
+    for (const app of applications.application as Json[]) {
+      if (app.name === SERVICE) app.instance = [...(app.instance as unknown[]), ...this.added];
+    }
+  }
 }
 
 /** A Eureka server; instances are registered over its REST API, with a lease that outlasts the drill. */
 export class EurekaHarness implements RegistryHarness {
   readonly source = 'eureka';
-  readonly service = 'DRILL';
+  readonly service = SERVICE;
   readonly empty = { state: 'held', reason: /→ 0 nodes after / } as const;
   readonly counts = true;
   readonly proxy: HttpFaultProxy;
   readonly #eureka: EurekaServer;
+  readonly #dialect: EurekaDialect;
 
-  private constructor(eureka: EurekaServer, proxy: HttpFaultProxy) {
+  private constructor(eureka: EurekaServer, proxy: HttpFaultProxy, dialect: EurekaDialect) {
     this.#eureka = eureka;
     this.proxy = proxy;
+    this.#dialect = dialect;
   }
 
   static async start(jar: string): Promise<EurekaHarness> {
     const eureka = await EurekaServer.start(jar);
-    return new EurekaHarness(eureka, await HttpFaultProxy.start(eureka.address, new EurekaDialect()));
+    const dialect = new EurekaDialect();
+    return new EurekaHarness(eureka, await HttpFaultProxy.start(eureka.address, dialect), dialect);
   }
 
   discovery(behind: 'proxy' | 'nothing'): object {
@@ -70,12 +90,17 @@ export class EurekaHarness implements RegistryHarness {
   }
 
   async register(nodes: readonly DrillNode[]): Promise<void> {
+    if (nodes.length > MOST) {
+      this.#dialect.added = nodes.map(({ name, host, port }) => eurekaEntry(port, { instanceId: name, ipAddr: host }));
+      return;
+    }
     const register = ({ name, host, port }: DrillNode) =>
       this.#eureka.register(this.service, port, { id: name, host, lease: 900 });
     await inParallel(AT_ONCE, nodes, register);
   }
 
   async deregister(nodes: readonly DrillNode[]): Promise<void> {
+    if (nodes.length > MOST) return void (this.#dialect.added = []);
     await inParallel(AT_ONCE, nodes, ({ name }) => this.#eureka.send('DELETE', `${this.service}/${name}`));
   }
 
