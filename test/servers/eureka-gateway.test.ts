@@ -62,18 +62,31 @@ serverSuite('a gateway on a real Eureka', eurekaJar(), EUREKA_COMMAND, (jar) => 
     while (seen.size < 2) seen.add(await (await fetch(url())).text());
   });
 
-  it('registers itself anew in a server that has forgotten it, and fills up without a failed request', async () => {
+  it('follows a deregistration, an outage, an empty restart and one that fills up without a failed request', async () => {
+    let load = new Load(url(), 4);
+    await eureka.deregister('web', second.port);
+    while ((await upstream())?.nodes.length !== 1) await pause(20);
+    await eureka.register('web', second.port, { metadata });
+    while ((await upstream())?.nodes.length !== 2) await pause(20);
     const lost = headgate.events.length;
     await eureka.kill();
     await headgate.event('discovery.source-lost', lost);
+    await load.more(200);
+    assert.equal((await upstream())?.state, 'stale');
+    assert.deepEqual((await load.stop()).failures, []);
     // Without load: the server needs the processor to start.
     await eureka.restart();
     await headgate.event('discovery.held', lost);
-    const load = new Load(url(), 4);
+    load = new Load(url(), 4);
+    await load.more(200);
+    assert.equal((await upstream())?.nodes.length, 2);
     for (const node of [first, second]) await eureka.register('web', node.port, { metadata });
     await headgate.event('discovery.recovered', lost);
     await load.more(200);
     assert.deepEqual((await load.stop()).failures, []);
+  });
+
+  it('registers itself anew in a server that has forgotten it', async () => {
     await headgate.event('registration.made');
     while ((await own())?.status !== 'UP') await pause(100);
   });
