@@ -119,9 +119,14 @@ export class DnsServer {
 
   /** Replaces the records of the zone, given as lines of a zone file; resolves when the server answers with them. */
   async serve(records: readonly string[]): Promise<void> {
+    await this.write(records);
+    await this.served();
+  }
+
+  /** Replaces the records and tells the server to read them, and does not wait until it has. */
+  async write(records: readonly string[]): Promise<void> {
     await this.#write(records);
     if (this.#recipe.reload) this.#child?.kill(this.#recipe.reload);
-    await this.#untilServed();
   }
 
   async restart(): Promise<void> {
@@ -131,7 +136,7 @@ export class DnsServer {
       stream.on('data', (chunk: Buffer) => (this.#output = (this.#output + chunk).slice(-4000)));
     }
     this.#child = child;
-    await this.#untilServed();
+    await this.served();
   }
 
   async kill(): Promise<void> {
@@ -163,7 +168,8 @@ export class DnsServer {
     await rename(`${file}.new`, file);
   }
 
-  async #untilServed(): Promise<void> {
+  /** Resolves when the server answers with what was written last. */
+  async served(): Promise<void> {
     const resolver = new Resolver({ timeout: 500, tries: 1 });
     resolver.setServers([`${this.address.host}:${this.address.port}`]);
     for (let tries = 0; tries < 1_000; tries++) {
