@@ -51,8 +51,11 @@ export const NodeField = {
   receivedBytes: OUTCOMES.length + 2,
   /** Answers that took as long as the upstream calls slow. */
   slow: OUTCOMES.length + 3,
+  /** Answers, and the sum of the microseconds that they took; only counted where limits adapt to it. */
+  answers: OUTCOMES.length + 4,
+  answerMicros: OUTCOMES.length + 5,
 } as const;
-export const NODE_FIELDS = OUTCOMES.length + 4;
+export const NODE_FIELDS = OUTCOMES.length + 6;
 
 /** A row per listener, HTTP and stream alike. */
 export const ListenerField = {

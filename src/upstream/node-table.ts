@@ -29,6 +29,7 @@ const EJECTED_UNTIL = 10;
 const RAMP_BEGAN = 11;
 const PEAK = 12;
 const PEAK_AT = 13;
+const LIMIT = 14;
 
 /** Time constant of the smoothed latency: a sample weighs 1/8, as in TCP's SRTT (RFC 6298 §2). */
 const LATENCY_SHIFT = 3;
@@ -187,6 +188,15 @@ export class NodeTable {
 
   isProbed(slot: number): boolean {
     return Atomics.load(this.#cells, slot * CELLS + PROBING) === 1;
+  }
+
+  /** Control thread: how much the node may have under way at once; 0 for any number. */
+  setLimit(slot: number, limit: number): void {
+    this.#doubles[slot * DOUBLES + LIMIT] = limit;
+  }
+
+  limit(slot: number): number {
+    return this.#doubles[slot * DOUBLES + LIMIT]!;
   }
 
   /** Control thread: the node's slow start begins at `now`. */
