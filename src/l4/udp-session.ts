@@ -102,7 +102,7 @@ export class UdpSession implements LegOwner {
     this.#host.onUsed(this);
     if (!this.#isCurrent() && !this.#review()) return;
     if (this.#leg) this.#leg.send(datagram);
-    else this.#begin([datagram]);
+    else this.#begin([datagram], null);
   }
 
   /** Adds what was carried since the last time to the counters. */
@@ -178,21 +178,18 @@ export class UdpSession implements LegOwner {
     if (this.#context.tried.length === 0) this.#triedSince = plane.clock.now();
     this.#context.tried = [...this.#context.tried, failed];
     const late = retryTimeout > 0 && plane.clock.now() - this.#triedSince >= retryTimeout;
-    if (late || this.#context.tried.length > (retries ?? MAX_RETRIES)) {
-      return this.end('no-node', `can't reach ${formatAddress(failed.node)}: ${reasonOf(error)}`);
-    }
-    if (this.#route) plane.routeCounters.add(this.#route.slot, RouteField.retries, 1);
-    this.#begin(datagrams);
+    const refusal = `can't reach ${formatAddress(failed.node)}: ${reasonOf(error)}`;
+    if (late || this.#context.tried.length > (retries ?? MAX_RETRIES)) return this.end('no-node', refusal);
+    this.#begin(datagrams, refusal);
   }
 
-  /** Picks a node and sends it the datagrams. */
-  #begin(datagrams: readonly Buffer[]): void {
+  /** Picks a node and sends it the datagrams. `refusal`: why it was not the one before. */
+  #begin(datagrams: readonly Buffer[], refusal: string | null): void {
     const upstream = this.#upstream;
     const handle = upstream?.pick(this.#context);
-    if (!upstream || !handle) {
-      return this.end('no-node', `upstream ${upstream?.plan.id ?? ''} has no node that takes the datagram`);
-    }
+    if (!upstream || !handle) return this.end('no-node', refusal ?? `upstream ${upstream?.plan.id} has no node`);
     const { plane, budget } = this.#host;
+    if (refusal !== null && this.#route) plane.routeCounters.add(this.#route.slot, RouteField.retries, 1);
     this.#readyVersion = plane.table.version(upstream.plan.slot);
     handle.begin();
     const leg = new UdpLeg(handle, plane.clock.now(), budget, this);
@@ -217,7 +214,7 @@ export class UdpSession implements LegOwner {
     const snapshot = snapshots.current;
     if (snapshot.version !== this.#snapshotVersion) {
       const route = this.#host.routeOf(this);
-      if (route !== this.#route) this.count();
+      if (this.#route && this.#route !== route) this.count();
       this.#route = route;
       this.#upstream = (route && snapshot.upstreams.get(route.upstreamId)) ?? null;
       this.#snapshotVersion = snapshot.version;
