@@ -22,12 +22,10 @@ export interface LegOwner {
 export class UdpLeg {
   readonly handle: TableHandle;
   readonly unanswered: Unanswered;
-  /** The node has sent something. */
+  /** The node has sent something. Set by the owner. */
   answered = false;
-  /** Monotonic milliseconds; set by the owner. */
+  /** Monotonic milliseconds. */
   readonly startedAt: number;
-  /** Time to the first answer; 0 before it. Set by the owner. */
-  micros = 0;
   readonly #owner: LegOwner;
   readonly #onSent = (error: NodeJS.ErrnoException | null): void => {
     if (error) this.#failed(error);
@@ -107,7 +105,6 @@ export class UdpLeg {
 
   #received(datagram: Buffer): void {
     if (this.#closed) return;
-    this.answered = true;
     this.#receivedBytes += datagram.length;
     this.unanswered.clear();
     this.#owner.onReply(this, datagram);

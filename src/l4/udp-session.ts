@@ -5,10 +5,10 @@ import { WheelTimer } from '../core/timer-wheel.ts';
 import { ListenerField, RouteField } from '../telemetry/counters.ts';
 import type { TableHandle } from '../upstream/handle.ts';
 import type { PlannedStreamRoute } from '../upstream/plan.ts';
-import { selectUsable } from '../upstream/ready-set.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { hashAddress } from './hash-address.ts';
 import type { DataPlane } from './listener.ts';
+import { mayStay } from './may-stay.ts';
 import { OWN_FAULTS } from './own-faults.ts';
 import { type LegOwner, UdpLeg } from './udp-leg.ts';
 import type { LocalSocket } from './udp-local-socket.ts';
@@ -61,7 +61,7 @@ export class UdpSession implements LegOwner {
   /** When it was last used, in the listener's own count of time. */
   usedAt = 0;
   readonly #host: UdpHost;
-  readonly #context: PickContext = { hash: 0, tried: NO_HANDLES };
+  readonly #context: PickContext = { hash: 0, now: 0, tried: NO_HANDLES };
   #route: PlannedStreamRoute | null = null;
   #upstream: Upstream | null = null;
   /** Versions of the snapshot and of the ready set by which the node was chosen, or found good. */
@@ -142,8 +142,10 @@ export class UdpSession implements LegOwner {
     this.#replies += 1;
     this.#sentBytes += datagram.length;
     this.#host.onUsed(this);
-    if (leg.micros === 0) {
-      leg.micros = Math.max(1, (plane.clock.now() - leg.startedAt) * 1000);
+    if (!leg.answered) {
+      leg.answered = true;
+      const now = plane.clock.now();
+      leg.handle.answered(Math.max(1, (now - leg.startedAt) * 1000), now);
       this.#context.tried = NO_HANDLES;
     }
     this.local.send(datagram, this.port, this.address);
@@ -162,7 +164,7 @@ export class UdpSession implements LegOwner {
     // A node that was good for a while starts a new search: what failed before it may be good again.
     if (this.#host.plane.clock.now() - leg.startedAt > LINGER_MS) this.#context.tried = NO_HANDLES;
     if (!this.#isCurrent() && !this.#review()) return;
-    this.#upstream?.connectFailed(leg.handle);
+    this.#upstream?.connectFailed(leg.handle, this.#host.plane.clock.now());
     if (datagrams.length > 0) this.#retry(leg.handle, datagrams, error);
   }
 
@@ -185,14 +187,19 @@ export class UdpSession implements LegOwner {
 
   /** Picks a node and sends it the datagrams. `refusal`: why it was not the one before. */
   #begin(datagrams: readonly Buffer[], refusal: string | null): void {
-    const upstream = this.#upstream;
-    const handle = upstream?.pick(this.#context);
-    if (!upstream || !handle) return this.end('no-node', refusal ?? `upstream ${upstream?.plan.id} has no node`);
     const { plane, budget } = this.#host;
+    const upstream = this.#upstream;
+    if (!upstream) return;
+    this.#context.now = plane.clock.now();
+    const { id } = upstream.plan;
+    if (refusal === null && !upstream.admits())
+      return this.end('no-node', `upstream ${id}: its circuit breaker is open`);
+    const handle = upstream.pick(this.#context, this.#route?.subset ?? null);
+    if (!handle) return this.end('no-node', refusal ?? `upstream ${id} has no node`);
     if (refusal !== null && this.#route) plane.routeCounters.add(this.#route.slot, RouteField.retries, 1);
     this.#readyVersion = plane.table.version(upstream.plan.slot);
     handle.begin();
-    const leg = new UdpLeg(handle, plane.clock.now(), budget, this);
+    const leg = new UdpLeg(handle, this.#context.now, budget, this);
     this.#leg = leg;
     for (const datagram of datagrams) leg.send(datagram);
     leg.open();
@@ -224,10 +231,10 @@ export class UdpSession implements LegOwner {
       this.end('no-route', this.#route ? 'the upstream of the route does not exist' : 'no stream route matches');
       return false;
     }
-    this.#context.hash = upstream.plan.type === 'chash' ? hashAddress(this.address) : 0;
+    this.#context.hash = upstream.plan.hash === null ? 0 : hashAddress(this.address);
     this.#readyVersion = table.version(upstream.plan.slot);
     const leg = this.#leg;
-    if (leg && !selectUsable(upstream.handles, table, clock.now()).usable.includes(leg.handle)) this.#leave(leg);
+    if (leg && !mayStay(leg.handle, upstream, this.#route?.subset ?? null, table, clock.now())) this.#leave(leg);
     return true;
   }
 
@@ -252,6 +259,6 @@ export class UdpSession implements LegOwner {
   #endLeg(leg: UdpLeg, outcome: Outcome): void {
     leg.count();
     leg.close();
-    leg.handle.end(outcome, leg.micros);
+    leg.handle.end(outcome, this.#host.plane.clock.now());
   }
 }

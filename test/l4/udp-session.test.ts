@@ -6,7 +6,7 @@ import { Health } from '../../src/upstream/node-table.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { turns, until } from '../support/plane.ts';
 import { UdpFixture } from '../support/udp-fixture.ts';
-import { deadUdpPort } from '../support/udp-peer.ts';
+import { deadUdpPort, type UdpPeer } from '../support/udp-peer.ts';
 import { udpRoute } from '../support/udp-plane.ts';
 
 describe('UDP session', { timeout: 60_000 }, () => {
@@ -158,6 +158,42 @@ describe('UDP session', { timeout: 60_000 }, () => {
     assert.equal(second!.ports.length, 1);
   });
 
+  test('a drained node keeps its sessions, a disabled one does not', async (t) => {
+    const fixture = new UdpFixture(t);
+    const { nodes, proxy } = await fixture.proxy(2);
+    const [first, second] = nodes;
+    const old = await fixture.client();
+    const talk = async (client: UdpPeer) => {
+      const before = client.messages.length;
+      client.send('x', proxy.port);
+      await until(() => client.messages.length > before);
+    };
+    const order = (state: 'drain' | 'disable') => {
+      const override = { state, weight: null };
+      proxy.apply({ upstreams: { u: [{ host: '127.0.0.1', port: first!.port, override }, second!.port] } });
+    };
+    await talk(old);
+    order('drain');
+    await talk(old);
+    await talk(await fixture.client());
+    assert.deepEqual([first!.messages.length, second!.messages.length], [2, 1]);
+    order('disable');
+    await talk(old);
+    assert.deepEqual([first!.messages.length, second!.messages.length], [2, 2]);
+  });
+
+  test('an open circuit breaker refuses new sessions', async (t) => {
+    const fixture = new UdpFixture(t);
+    const breaker = { status: 503, contentType: '', body: null, retryAfterSeconds: 1, slowMicros: 0 };
+    const { nodes, proxy } = await fixture.proxy(1, { upstream: { breaker } });
+    proxy.breakers.open('u'.charCodeAt(0));
+    const client = await fixture.client();
+    client.send('x', proxy.port);
+    await until(() => proxy.count(ListenerField.refused) === 1);
+    assert.match(proxy.log.events[0]!.message, /circuit breaker is open/);
+    assert.deepEqual(nodes[0]!.messages, []);
+  });
+
   test('reloads and nodes that come do not touch sessions', async (t) => {
     const fixture = new UdpFixture(t);
     const { nodes, proxy } = await fixture.proxy(2);
@@ -221,16 +257,16 @@ describe('UDP session', { timeout: 60_000 }, () => {
   });
 
   test('a consistent hash is told the address of the client, others nothing', async (t) => {
-    for (const type of ['chash', 'in-order']) {
+    for (const hash of [{ on: 'vars', key: 'remote_addr' } as const, null]) {
       const fixture = new UdpFixture(t);
-      const { proxy } = await fixture.proxy(1, { upstream: { type } });
+      const { proxy } = await fixture.proxy(1, { upstream: { hash } });
       const clients = [await fixture.client(), await fixture.client(), await fixture.client('127.0.0.2')];
       for (const client of clients) {
         client.send('x', proxy.port);
         await until(() => client.messages.length === 1);
       }
       const [a, b, c] = proxy.hashes;
-      if (type === 'in-order') assert.deepEqual([a, b, c], [0, 0, 0]);
+      if (hash === null) assert.deepEqual([a, b, c], [0, 0, 0]);
       else assert.ok(a !== 0 && a === b && a !== c, `${proxy.hashes}`);
     }
   });

@@ -1,25 +1,31 @@
 import type { Balancer, NodeHandle, PickContext } from '../../src/balancers/types.ts';
 import type { Address } from '../../src/core/address.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
+import { seededRandom } from '../../src/core/random.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import type { DataPlane } from '../../src/l4/listener.ts';
 import { UdpListener } from '../../src/l4/udp-listener.ts';
 import type { UdpListenerPlan } from '../../src/l4/udp-plan.ts';
 import { CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
 import { allocateAllCounters, NodeField } from '../../src/telemetry/counters.ts';
+import { allocateBreakers, BreakerCells } from '../../src/upstream/breaker-cells.ts';
 import { allocateNodeTable, NodeTable } from '../../src/upstream/node-table.ts';
-import type { PlannedStreamRoute, PlannedUpstream } from '../../src/upstream/plan.ts';
+import type { NodeOverride, PlannedStreamRoute, PlannedUpstream } from '../../src/upstream/plan.ts';
+import { Snapshot, type SnapshotSource } from '../../src/upstream/snapshot.ts';
+import { Upstream } from '../../src/upstream/upstream.ts';
 import { NodeDirectory } from '../../src/worker/node-directory.ts';
-import { SnapshotStore } from '../../src/worker/snapshot-store.ts';
-import { plannedNode } from './plane.ts';
+import { plainUpstream, plannedNode } from './planned.ts';
 import { RecordingLog } from './recording-log.ts';
 
 export const UDP_SLOT = 2;
 export const UDP_ROUTE_SLOT = 3;
 
+/** A port on 127.0.0.1, or an address, with what an operator says of it. */
+export type NodeSpec = number | (Address & { readonly override?: NodeOverride });
+
 export interface UdpPlaneOptions {
   /** Nodes in the order in which they are picked; a port is one on 127.0.0.1. */
-  readonly nodes: readonly (number | Address)[];
+  readonly nodes: readonly NodeSpec[];
   readonly plan?: Partial<UdpListenerPlan>;
   readonly upstream?: Partial<PlannedUpstream>;
   readonly routes?: readonly PlannedStreamRoute[];
@@ -27,18 +33,36 @@ export interface UdpPlaneOptions {
   readonly addresses?: (wildcard: string) => readonly string[];
 }
 
+class TestSnapshots implements SnapshotSource {
+  current = new Snapshot(0, [], [], new Map());
+  readonly #listeners: ((snapshot: Snapshot) => void)[] = [];
+
+  release(): void {}
+
+  onReplaced(listener: (snapshot: Snapshot) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  replace(next: Snapshot): void {
+    this.current = next;
+    for (const listener of this.#listeners) listener(next);
+  }
+}
+
 /** A worker's data path with a UDP listener, in this thread. Its balancer takes the first node that was not tried yet. */
 export class UdpPlane {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly table: NodeTable;
-  readonly snapshots: SnapshotStore;
+  readonly snapshots = new TestSnapshots();
+  readonly breakers = new BreakerCells(allocateBreakers(256));
   readonly listener: UdpListener;
   readonly log = new RecordingLog();
   /** Hash of each pick. */
   readonly hashes: number[] = [];
   port = 0;
   readonly #options: UdpPlaneOptions;
+  readonly #directory: NodeDirectory;
   readonly #routeSums: CounterSums;
   readonly #nodeSums: CounterSums;
   readonly #listenerSums: CounterSums;
@@ -55,9 +79,8 @@ export class UdpPlane {
     this.#routeSums = new CounterSums(counters.routes);
     this.#nodeSums = new CounterSums(counters.nodes);
     this.#listenerSums = new CounterSums(counters.listeners);
-    const directory = new NodeDirectory(this.table, new CounterBlock(counters.nodes, 0));
-    const balancers = new Map(['in-order', 'chash'].map((type) => [type, this.#inOrder(type)]));
-    this.snapshots = new SnapshotStore(directory, this.table, balancers, clock);
+    const nodeCounters = new CounterBlock(counters.nodes, 0);
+    this.#directory = new NodeDirectory({ table: this.table, counters: nodeCounters, alarm: () => {} });
     const plane: DataPlane = {
       clock,
       wheel: this.wheel,
@@ -66,6 +89,7 @@ export class UdpPlane {
       table: this.table,
       routeCounters: new CounterBlock(counters.routes, 0),
       listenerCounters: new CounterBlock(counters.listeners, 0),
+      routeBreakers: new BreakerCells(allocateBreakers(8)),
     };
     this.listener = new UdpListener(udpListenerPlan(options.plan), plane, options.addresses);
     this.apply({ upstreams: { u: options.nodes }, routes: options.routes ?? [udpRoute({})] });
@@ -78,20 +102,16 @@ export class UdpPlane {
 
   /** Replaces the snapshot: `routes` when given, and these upstreams by their ids. */
   apply(change: {
-    readonly upstreams?: Readonly<Record<string, readonly (number | Address)[]>>;
-    readonly removed?: readonly string[];
+    readonly upstreams?: Readonly<Record<string, readonly NodeSpec[]>>;
     readonly routes?: readonly PlannedStreamRoute[];
   }): void {
     this.#version += 1;
-    const upstreams = Object.entries(change.upstreams ?? {}).map(([id, nodes]) => this.#upstream(id, nodes));
-    this.snapshots.apply({
-      version: this.#version,
-      upstreams,
-      removedUpstreams: change.removed ?? [],
-      routes: null,
-      streamRoutes: change.routes ?? null,
-    });
-    for (const { slot } of upstreams) this.table.bump(slot);
+    const { current } = this.snapshots;
+    const upstreams = new Map(current.upstreams);
+    for (const [id, nodes] of Object.entries(change.upstreams ?? {})) {
+      upstreams.set(id, this.#upstream(id, nodes, current.upstreams.get(id) ?? null));
+    }
+    this.snapshots.replace(new Snapshot(this.#version, [], change.routes ?? current.streamRoutes, upstreams));
   }
 
   /** Uses of all nodes under way. */
@@ -131,23 +151,21 @@ export class UdpPlane {
     this.wheel.close();
   }
 
-  #upstream(id: string, nodes: readonly (number | Address)[]): PlannedUpstream {
-    return {
+  #upstream(id: string, nodes: readonly NodeSpec[], before: Upstream | null): Upstream {
+    const plan: PlannedUpstream = {
       id,
       slot: id.charCodeAt(0),
-      type: 'in-order',
+      ...plainUpstream,
       nodes: nodes.map((node) => {
-        const address = typeof node === 'number' ? { host: '127.0.0.1', port: node } : node;
-        return { slot: this.#slot(id, address), node: plannedNode(address) };
+        const { override, ...address }: Exclude<NodeSpec, number> =
+          typeof node === 'number' ? { host: '127.0.0.1', port: node } : node;
+        return { ...plannedNode(this.#slot(id, address), address), override: override ?? null };
       }),
-      timeouts: { connect: 5000, send: 0, read: 0 },
-      retries: null,
-      retryTimeout: 0,
-      passHost: 'pass',
-      upstreamHost: null,
-      keepalive: { size: 0, idleTimeout: 0, requests: 0 },
       ...this.#options.upstream,
     };
+    const handles = plan.nodes.map((planned) => this.#directory.handle(planned, plan));
+    const tools = { balancer: this.#inOrder(), table: this.table, random: seededRandom(1), breakers: this.breakers };
+    return new Upstream(plan, handles, before, tools);
   }
 
   #slot(id: string, { host, port }: Address): number {
@@ -157,10 +175,10 @@ export class UdpPlane {
     return slot;
   }
 
-  #inOrder(type: string): Balancer {
+  #inOrder(): Balancer {
     const note = ({ hash }: PickContext) => void this.hashes.push(hash);
     return {
-      type,
+      type: 'in-order',
       build: (ready: readonly NodeHandle[]) => ({
         pick: (context) => {
           note(context);
@@ -195,6 +213,7 @@ export function udpRoute(fields: Partial<PlannedStreamRoute>): PlannedStreamRout
     serverPort: null,
     remoteAddrs: [],
     upstreamId: 'u',
+    subset: null,
     ...fields,
   };
 }
