@@ -224,8 +224,10 @@ describe('UDP listener', { timeout: 60_000 }, () => {
   });
 
   test('draining takes no new clients, lets what was asked be answered, and ends the rest', async (t) => {
+    // A clock that stands still: it is the answer that ends the session, not the time.
+    const clock = new FakeClock();
     const fixture = new UdpFixture(t);
-    const { nodes, proxy } = await fixture.proxy(1);
+    const { nodes, proxy } = await fixture.proxy(1, { clock });
     const [idle, asking, late] = await Promise.all([1, 2, 3].map(() => fixture.client()));
     idle!.send('done', proxy.port);
     await until(() => idle!.messages.length === 1);
@@ -237,7 +239,7 @@ describe('UDP listener', { timeout: 60_000 }, () => {
     proxy.listener.drain();
     assert.equal(proxy.sessions, 1);
     late!.send('hello?', proxy.port);
-    const closed = proxy.listener.close(proxy.clock.now() + 60_000);
+    const closed = proxy.listener.close(clock.now() + 60_000);
     await turns(5);
     node.send('slow answer', node.messages[1]!.from.port);
     await closed;
