@@ -212,5 +212,6 @@ function defineRoute({ id, claim, upstream }: AutoRoute): CompiledRoute[] {
 
 function defineStreamRoute({ id, claim, upstream }: AutoRoute): CompiledStreamRoute[] {
   if (claim.kind !== 'tcp') return [];
-  return [{ id, serverAddr: null, serverPort: claim.port, remoteAddrs: [], upstreamId: upstream, subset: null }];
+  const target = { upstreamId: upstream, subset: null };
+  return [{ id, protocol: 'tcp', serverAddr: null, serverPort: claim.port, remoteAddrs: [], ...target }];
 }

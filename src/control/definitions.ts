@@ -112,6 +112,7 @@ function defineRoute(
 function defineStreamRoute(route: StreamRoute, services: ReadonlyMap<string, Service>): CompiledStreamRoute {
   return {
     id: route.id,
+    protocol: route.protocol ?? null,
     serverAddr: route.server_addr ?? null,
     serverPort: route.server_port ?? null,
     remoteAddrs: route.remote_addrs,

@@ -9,6 +9,7 @@ import { type Closable, Scope } from '../core/scope.ts';
 import { Catalogs } from '../discovery/catalogs.ts';
 import { LastGoodCache } from '../discovery/last-good-cache.ts';
 import { NodeSets } from '../discovery/node-sets.ts';
+import type { ListenerPlan } from '../l4/listener.ts';
 import { Exposition } from '../telemetry/exposition.ts';
 import type { NodeAlarm } from '../upstream/handle.ts';
 import type { DataPathSettings, WorkerSeed } from '../worker/protocol.ts';
@@ -52,6 +53,7 @@ export interface GatewayOptions extends Tools {
 export interface GatewayAddresses {
   readonly http: readonly Address[];
   readonly tcp: readonly Address[];
+  readonly udp: readonly Address[];
   readonly admin: Address;
   /** Null when there is no DNS listener. */
   readonly dns: Address | null;
@@ -186,6 +188,7 @@ export class Gateway implements Closable {
     this.#addresses = {
       http: listeners.http.map(({ address }) => address),
       tcp: listeners.tcp.map(({ address }) => address),
+      udp: listeners.udp.map(({ address }) => address),
       admin: adminAddress,
       dns,
       registryUrl,
@@ -196,8 +199,7 @@ export class Gateway implements Closable {
     const { document, log } = this.#options;
     const wanted = document.workers === 'auto' ? availableParallelism() : document.workers;
     const http = document.listen.map(({ address }) => address);
-    const tcp = document.stream_listen.map(({ address }) => address);
-    const listeners = await planListeners(http, tcp, wanted);
+    const listeners = await planListeners(http, document.stream_listen, wanted);
     const workers = listeners.reusePort ? wanted : 1;
     if (workers < wanted) {
       log.warn('workers.single', 'this system can not share a port between threads: one worker runs', { wanted });
@@ -246,9 +248,9 @@ export class Gateway implements Closable {
     outliers: Outliers,
   ): WorkerPool {
     const { clock, random, log } = this.#options;
-    const plans = [...listeners.http, ...listeners.tcp];
+    const plans = [...listeners.http, ...listeners.tcp, ...listeners.udp];
     const maxConnections = connectionCap(workers, plans.length);
-    const capped = (some: ListenerPlans['http']) => some.map((plan) => ({ ...plan, maxConnections }));
+    const capped = <P extends ListenerPlan>(some: readonly P[]) => some.map((plan) => ({ ...plan, maxConnections }));
     const seed = (index: number): WorkerSeed => ({
       index,
       nodes: statistics.nodeMemory,
@@ -256,6 +258,7 @@ export class Gateway implements Closable {
       breakers: statistics.breakerMemory,
       httpListeners: capped(listeners.http),
       tcpListeners: capped(listeners.tcp),
+      udpListeners: capped(listeners.udp),
       settings: dataPathSettings(this.#options.document),
       plan: publisher.whole(),
     });

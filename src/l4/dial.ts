@@ -7,11 +7,10 @@ import { type TimerWheel, WheelTimer } from '../core/timer-wheel.ts';
 import type { TableHandle } from '../upstream/handle.ts';
 import type { PlannedSubset } from '../upstream/plan.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { OWN_FAULTS } from './own-faults.ts';
 
 /** Other nodes that are tried when the configuration does not say how many. */
 const MAX_RETRIES = 8;
-/** This process lacks something: no node is to blame, and no other would do better. */
-const OWN_FAULTS: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
 
 export interface DialOptions {
   readonly clock: Clock;

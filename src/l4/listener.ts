@@ -5,6 +5,7 @@ import type { Closable } from '../core/scope.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { CounterBlock } from '../telemetry/counter-table.ts';
 import type { BreakerCells } from '../upstream/breaker-cells.ts';
+import type { NodeTable } from '../upstream/node-table.ts';
 import type { SnapshotSource } from '../upstream/snapshot.ts';
 
 /** What every listener of a worker shares. */
@@ -13,6 +14,7 @@ export interface DataPlane {
   readonly wheel: TimerWheel;
   readonly log: Log;
   readonly snapshots: SnapshotSource;
+  readonly table: NodeTable;
   readonly routeCounters: CounterBlock;
   readonly listenerCounters: CounterBlock;
   readonly routeBreakers: BreakerCells;

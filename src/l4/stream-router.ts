@@ -17,13 +17,14 @@ interface CompiledRoute {
  * Which stream route takes a connection on one listening port. Compiled once for each list of routes.
  *
  * The most specific route wins: one that names the server's address before one that does not, then one that names the
- * port, then the narrower range of clients. Among equals, the first in the list.
+ * port, then the narrower range of clients, then one that names the protocol. Among equals, the first in the list.
  */
 export class StreamRouter {
   readonly #routes: readonly CompiledRoute[];
 
-  constructor(routes: readonly PlannedStreamRoute[], serverPort: number) {
+  constructor(routes: readonly PlannedStreamRoute[], serverPort: number, protocol: 'tcp' | 'udp' = 'tcp') {
     this.#routes = routes
+      .filter((route) => route.protocol === null || route.protocol === protocol)
       .filter((route) => route.serverPort === null || route.serverPort === serverPort)
       .sort(bySpecificity)
       .map((route) => ({
@@ -47,7 +48,8 @@ function bySpecificity(a: PlannedStreamRoute, b: PlannedStreamRoute): number {
   return (
     Number(b.serverAddr !== null) - Number(a.serverAddr !== null) ||
     Number(b.serverPort !== null) - Number(a.serverPort !== null) ||
-    narrowness(b.remoteAddrs) - narrowness(a.remoteAddrs)
+    narrowness(b.remoteAddrs) - narrowness(a.remoteAddrs) ||
+    Number(b.protocol !== null) - Number(a.protocol !== null)
   );
 }
 

@@ -67,8 +67,12 @@ export const ListenerField = {
   receivedBytes: 5,
   sentBytes: 6,
   upgrades: 7,
+  /** UDP sessions ended early to make room for others. */
+  evicted: 8,
+  /** Datagrams that did not leave. */
+  dropped: 9,
 } as const;
-export const LISTENER_FIELDS = 8;
+export const LISTENER_FIELDS = 10;
 
 export const ROUTE_CAPACITY = 16_384;
 export const LISTENER_CAPACITY = 64;

@@ -145,6 +145,7 @@ export interface PlannedStreamRoute {
   readonly id: string;
   readonly slot: number;
   /** Null matches any. */
+  readonly protocol: 'tcp' | 'udp' | null;
   readonly serverAddr: string | null;
   readonly serverPort: number | null;
   readonly remoteAddrs: readonly string[];

@@ -1,4 +1,5 @@
 import type { ListenerPlan } from '../l4/listener.ts';
+import type { UdpListenerPlan } from '../l4/udp-plan.ts';
 import type { CountersMemory } from '../telemetry/counters.ts';
 import type { ForwardedEvent } from '../telemetry/forwarded-log.ts';
 import type { ExplainQuestion, Explanation } from '../upstream/explanation.ts';
@@ -35,6 +36,7 @@ export interface WorkerSeed {
   readonly breakers: BreakerMemory;
   readonly httpListeners: readonly ListenerPlan[];
   readonly tcpListeners: readonly ListenerPlan[];
+  readonly udpListeners: readonly UdpListenerPlan[];
   readonly settings: DataPathSettings;
   /** The whole plan, as a patch to nothing. */
   readonly plan: PlanPatch;

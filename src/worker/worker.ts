@@ -5,6 +5,7 @@ import type { Random } from '../core/random.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
 import type { DataPlane, Listener } from '../l4/listener.ts';
 import { TcpListener } from '../l4/tcp-listener.ts';
+import { UdpListener } from '../l4/udp-listener.ts';
 import { explain } from '../l7/explain.ts';
 import { HttpListener } from '../l7/http-listener.ts';
 import type { HttpSettings } from '../l7/settings.ts';
@@ -72,6 +73,7 @@ export class Worker {
       wheel: this.#wheel,
       log: ports.log,
       snapshots: this.#snapshots,
+      table,
       routeCounters: new CounterBlock(seed.counters.routes, seed.index),
       listenerCounters: new CounterBlock(seed.counters.listeners, seed.index),
       routeBreakers: new BreakerCells(seed.breakers.routes),
@@ -87,6 +89,7 @@ export class Worker {
     this.#listeners = [
       ...seed.httpListeners.map((plan) => new HttpListener(plan, plane, httpSettings, this.#accessLog)),
       ...seed.tcpListeners.map((plan) => new TcpListener(plan, plane, stream)),
+      ...seed.udpListeners.map((plan) => new UdpListener(plan, plane)),
     ];
     this.#snapshots.apply(seed.plan);
   }

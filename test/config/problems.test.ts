@@ -427,6 +427,26 @@ const CASES: readonly (readonly [string, string, ...string[]])[] = [
     'c.yaml:1:34: discovery.consul.auto_route: "http://{service}/" is not a host or a host and a path (write "{service}.example.com" or "api.example.com/{service}/*")',
   ],
   [
+    'one address for TCP and for UDP, and one of them twice',
+    'stream_listen: [{address: "a:53"}, {address: "a:53", protocol: udp}, {address: "a:53", protocol: udp}]',
+    'c.yaml:1:80: stream_listen[2].address: a:53 is already taken by stream_listen[1].address',
+  ],
+  [
+    'the DNS listener and a UDP listener on one address',
+    'stream_listen: [{address: "a:53", protocol: udp}]\ndns_listen: {address: "a:53"}',
+    'c.yaml:2:23: dns_listen.address: a:53 is already taken by stream_listen[0].address',
+  ],
+  [
+    'settings of UDP on a TCP listener',
+    'stream_listen: [{address: "a:53", udp: {responses: 1}}]',
+    'c.yaml:1:35: stream_listen[0].udp: belongs to a UDP listener (add "protocol: udp", or leave it out)',
+  ],
+  [
+    'port on which nothing listens by the protocol of the route',
+    `stream_listen: [{address: "a:53"}]\nstream_routes: [{id: 1, server_port: 53, protocol: udp, ${UP}}]`,
+    'c.yaml:2:38: warning: stream_routes[0].server_port: no stream_listen for udp has the port 53 (the route is never used)',
+  ],
+  [
     'port on which nothing listens',
     `stream_routes: [{id: 1, server_port: 5432, ${UP}}]`,
     'c.yaml:1:38: warning: stream_routes[0].server_port: no stream_listen has the port 5432 (the route is never used)',

@@ -12,6 +12,7 @@ import { freePorts } from './free-port.ts';
 /** What installs the servers. */
 export const COREDNS_COMMAND = 'bash test/servers/coredns.sh';
 export const BIND_COMMAND = 'bash test/servers/bind.sh';
+export const DNSPERF_COMMAND = 'bash test/servers/dnsperf.sh';
 
 /** The zone of the tests' servers. */
 export const ZONE = 'test.example';
@@ -29,6 +30,10 @@ export function bindBinary(): string | null {
 /** `dig` of BIND; null where it is not installed. */
 export function digBinary(): string | null {
   return onPath('dig');
+}
+
+export function dnsperfBinary(): string | null {
+  return onPath('dnsperf');
 }
 
 function onPath(name: string): string | null {

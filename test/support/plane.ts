@@ -77,6 +77,7 @@ export class TestPlane {
       wheel: this.wheel,
       log: this.#log(),
       snapshots: this.snapshots,
+      table: this.table,
       routeCounters: new CounterBlock(this.counters.routes, 0),
       listenerCounters: new CounterBlock(this.counters.listeners, 0),
       routeBreakers: this.routeBreakers,

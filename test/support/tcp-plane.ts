@@ -100,6 +100,7 @@ export class TcpPlane {
       wheel: this.wheel,
       log: this.#log(),
       snapshots: this.snapshots,
+      table: this.table,
       routeCounters: new CounterBlock(counters.routes, 0),
       listenerCounters: new CounterBlock(counters.listeners, 0),
       routeBreakers: new BreakerCells(allocateBreakers(1024)),
@@ -180,6 +181,7 @@ export function streamRoute(fields: Partial<PlannedStreamRoute>): PlannedStreamR
   return {
     id: 'r',
     slot: ROUTE_SLOT,
+    protocol: null,
     serverAddr: null,
     serverPort: null,
     remoteAddrs: [],

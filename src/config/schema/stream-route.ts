@@ -8,6 +8,9 @@ export const streamRouteSchema = strict(
   {
     id,
     ...about,
+    protocol: Type.Optional(
+      Type.Enum(['tcp', 'udp'], { description: 'Transport protocol that it takes. Without it both.' }),
+    ),
     server_addr: Type.Optional(text('IP address on which the connection arrived. Without it any.')),
     server_port: Type.Optional(port('Port on which the connection arrived. Without it any.')),
     remote_addr: Type.Optional(remoteAddress),
@@ -17,5 +20,5 @@ export const streamRouteSchema = strict(
     service_id: Type.Optional(serviceId),
     subset: Type.Optional(subsetSchema),
   },
-  'Which TCP connections go to which upstream.',
+  'Which TCP connections and UDP datagrams go to which upstream.',
 );
