@@ -106,7 +106,7 @@ export class TableHandle implements NodeHandle {
 
   #failed(outcome: Outcome, now: number): void {
     const { slot } = this;
-    if (this.#decayMs > 0) this.#table.setPeak(slot, failurePenalty(this.#table, slot, now, this.#decayMs), now);
+    if (this.#decayMs > 0) this.#table.setPeak(slot, failurePenalty(this.#table, slot), now);
     const streak = this.#table.extendStreak(slot, outcome);
     const limit = this.#passive.streaks[outcome] ?? 0;
     // Again at each multiple: the first may have come while too many other nodes were ejected.
