@@ -13,6 +13,7 @@ import type { BreakerPlan } from '../health/breaker/types.ts';
 import type { OutlierPlan } from '../health/outliers/types.ts';
 import type { ActiveCheckPlan } from '../health/types.ts';
 import type { Timeouts } from '../upstream/plan.ts';
+import { planBalancer, planHash, planSticky } from './balancing.ts';
 import { checkPlan } from './check-plan.ts';
 import type { NodeSource } from './node-sources.ts';
 import { breakerRules, planBreaker, planOutliers, planPassive } from './passive-plans.ts';
@@ -126,8 +127,9 @@ function defineUpstream(id: string, upstream: InlineUpstream, document: Document
   return {
     id,
     settings: {
-      balancer: { type: upstream.type, decayMs: 10_000, boundedLoad: 0 },
-      hash: null,
+      balancer: planBalancer(upstream),
+      hash: planHash(upstream),
+      sticky: planSticky(upstream),
       spread: planSpread(upstream, document.zone),
       passive: planPassive(upstream),
       breaker: planBreaker(upstream.circuit_breaker),

@@ -6,12 +6,14 @@ import type { TableHandle } from '../upstream/handle.ts';
 import type { Timeouts } from '../upstream/plan.ts';
 import type { Snapshot } from '../upstream/snapshot.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { Affinity } from './affinity.ts';
 import { Attempts } from './attempts.ts';
 import { breakerAnswer } from './breaker-answer.ts';
 import type { ClientForwarding } from './client-forwarding.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { CLIENT_GONE, ExchangeRecord } from './exchange-record.ts';
 import { buildRequestHead, type OutboundRequest } from './forward-head.ts';
+import { hashKeyOf } from './hash-key.ts';
 import { Framing, type Rejection, RequestHead, type ResponseHead } from './head.ts';
 import type { HttpContext } from './http-context.ts';
 import { HIGH_WATER, MessageWriter } from './message-writer.ts';
@@ -52,6 +54,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
   readonly #toUpstream = new MessageWriter();
   readonly #use = new NodeUse();
   readonly #attempts = new Attempts();
+  readonly #affinity = new Affinity();
   #phase: Phase = 'over';
   #snapshot: Snapshot | null = null;
   #upstream: Upstream | null = null;
@@ -161,6 +164,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#record.status = head.status;
     if (head.status === 429 || head.status === 503) this.#heedRetryAfter(head);
     const keepAlive = this.head.keepAlive && this.#body.complete && this.head.upgrade === '' && !this.#context.draining;
+    this.#toClient.added = this.#affinity.fieldFor(this.#upstream!, this.#use.handle);
     this.#keepAlive = this.#toClient.head(head, keepAlive);
   }
 
@@ -270,7 +274,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     const upstream = this.#upstream!;
     const now = failure === null ? this.#record.startedAt : this.#context.plane.clock.now();
     this.#attempts.now = now;
-    const handle = upstream.pick(this.#attempts, this.#record.route!.subset);
+    const handle = failure === null ? this.#pickFirst(upstream, now) : this.#pick(upstream);
     if (handle === null) return this.#answer(failure ?? NO_NODE, failure === null ? 'self' : 'upstream');
     if (failure !== null) this.#record.countRetry();
     this.#use.begin(handle, now);
@@ -279,6 +283,16 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#attempts.on(true);
     this.#connection = connection;
     this.#send(connection);
+  }
+
+  #pickFirst(upstream: Upstream, now: number): TableHandle | null {
+    const { hash } = upstream.plan;
+    if (hash !== null) this.#attempts.hash = hashKeyOf(hash).hash(this.head, this.#client);
+    return this.#affinity.begin(upstream, this.#record.route!.subset, this.head, now) ?? this.#pick(upstream);
+  }
+
+  #pick(upstream: Upstream): TableHandle | null {
+    return upstream.pick(this.#attempts, this.#record.route!.subset);
   }
 
   #connect(handle: TableHandle): void {
@@ -350,6 +364,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#releaseSnapshot();
     this.#use.answered(this.#context.plane.clock.now());
     this.#record.status = 101;
+    this.#toClient.added = this.#affinity.fieldFor(this.#upstream!, this.#use.handle);
     this.#toClient.head(head, true);
   }
 

@@ -78,6 +78,15 @@ export interface PlannedHash {
   readonly key: string;
 }
 
+/** Clients are bound to nodes by a cookie. */
+export interface PlannedSticky {
+  /** Name of the cookie. */
+  readonly cookie: string;
+  readonly secret: string;
+  /** Of the Set-Cookie line, separated by "; ". */
+  readonly attributes: string;
+}
+
 /** A part of an upstream's nodes: those whose metadata has all of `labels`. */
 export interface PlannedSubset {
   /** Equal for equal subsets. */
@@ -101,6 +110,8 @@ export interface PlannedUpstream {
   readonly balancer: BalancerPlan;
   /** Null when the balancer does not hash. */
   readonly hash: PlannedHash | null;
+  /** Null when clients are not bound to nodes. */
+  readonly sticky: PlannedSticky | null;
   readonly spread: PlannedSpread;
   readonly passive: PlannedPassive;
   readonly breaker: PlannedBreaker | null;

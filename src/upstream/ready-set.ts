@@ -11,6 +11,12 @@ export interface Candidate {
   readonly node: { readonly priority: number; readonly metadata: Readonly<Record<string, string>> };
 }
 
+/** What the selection needs to know of a node that somebody is bound to. */
+export interface BoundCandidate {
+  readonly slot: number;
+  readonly acceptsBound: boolean;
+}
+
 /** The weight that a node of the plan has when nothing is known of its health. */
 export function weightInForce({ node, override }: Pick<PlannedNode, 'node' | 'override'>): number {
   return override?.state ? 0 : (override?.weight ?? node.weight);
@@ -89,6 +95,12 @@ export function selectUsable<T extends Candidate>(
     ready.length > 0 ? ready : selectReady(nodes, spread, table, now).pools.flatMap((pool) => pool.nodes),
   );
   return nodes.filter((node) => usable.has(node));
+}
+
+/** Whether a session that is bound to the node may go on there: it works, and an operator has not disabled it. */
+export function acceptsBound({ slot, acceptsBound }: BoundCandidate, table: NodeTable, now: number): boolean {
+  const works = table.health(slot) !== Health.unhealthy && !table.isEjected(slot);
+  return acceptsBound && works && table.demotedUntil(slot) <= now;
 }
 
 function sortOut<T extends Candidate>(

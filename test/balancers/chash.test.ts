@@ -51,21 +51,16 @@ describe('chash: shares', () => {
 
   for (const size of [5, SCAN_LIMIT, 60]) {
     it(`follow the weights: ${size} nodes`, () => {
-      const handles = fleet(size, (index) => [1, 2, 5, 100, 37.5][index % 5]!);
-      const { peak, least } = peakToMean(
-        owners(balancer.build(handles, null), size * 60_000),
-        handles.filter(({ weight }) => weight > 2),
-      );
-      const total = handles.reduce((sum, { weight }) => sum + weight, 0);
-      const seen = handles.filter(({ weight }) => weight > 2).reduce((sum, { weight }) => sum + weight, 0) / total;
-      assert.ok(peak * seen ** -1 <= 1.06 && least * seen ** -1 >= 0.94, `${least} to ${peak}`);
+      const handles = fleet(size, (index) => [10, 20, 50, 100, 37.5][index % 5]!);
+      const { peak, least } = peakToMean(owners(balancer.build(handles, null), size * 12_000), handles);
+      assert.ok(peak <= 1.08 && least >= 0.92, `${least} to ${peak} of the fair share`);
     });
   }
 
   it('of a node with next to no weight are not nothing', () => {
     const handles = fleet(60, (index) => (index === 7 ? 1 : 1000));
-    const light = owners(balancer.build(handles, null), 1_000_000).filter((handle) => handle === handles[7]).length;
-    assert.ok(light > 5 && light < 40, `${light} of a million keys instead of 17`);
+    const light = owners(balancer.build(handles, null), 400_000).filter((handle) => handle === handles[7]).length;
+    assert.ok(light > 1 && light < 20, `${light} of 400,000 keys instead of 7`);
   });
 });
 
@@ -160,7 +155,7 @@ describe('chash: order', () => {
   });
 
   it('goes by the metadata hash_key, where a node has it', () => {
-    const named = (host: string, key: string) => {
+    const named = (host: string, key: string): FakeHandle => {
       const handle = new FakeHandle(host);
       return Object.assign(handle, { node: { ...handle.node, metadata: { hash_key: key } } });
     };

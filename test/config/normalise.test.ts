@@ -48,6 +48,9 @@ test('the defaults of an upstream and its checks', () => {
   assert.deepEqual(document.upstreams[0], {
     id: '7',
     type: 'roundrobin',
+    hash_on: 'vars',
+    bounded_load: false,
+    ewma_decay: 10,
     nodes: [{ host: '::1', port: 80, weight: 2, priority: 0, metadata: {} }],
     discovery_args: {},
     panic_threshold: 50,

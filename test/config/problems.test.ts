@@ -451,6 +451,58 @@ const CASES: readonly (readonly [string, string, ...string[]])[] = [
     `stream_routes: [{id: 1, server_port: 5432, ${UP}}]`,
     'c.yaml:1:38: warning: stream_routes[0].server_port: no stream_listen has the port 5432 (the route is never used)',
   ],
+  // Balancing
+  [
+    'a hash of nothing',
+    'upstreams: [{id: 1, type: chash, nodes: {"a:80": 1}}]',
+    'c.yaml:1:13: upstreams[0]: type chash needs key (add key: remote_addr)',
+  ],
+  [
+    'a variable that there is not',
+    'upstreams: [{id: 1, type: chash, key: remote_adr, nodes: {"a:80": 1}}]',
+    'c.yaml:1:39: upstreams[0].key: "remote_adr" is not a variable (known are remote_addr, remote_port, server_addr, server_port, server_name, host, uri, request_uri, query_string, args, request_method, arg_*, http_*, cookie_*)',
+  ],
+  [
+    'a variable with its dollar',
+    'upstreams: [{id: 1, type: chash, key: "$uri", nodes: {"a:80": 1}}]',
+    'c.yaml:1:39: upstreams[0].key: "$uri" is not a variable (leave out the "$")',
+  ],
+  [
+    'a combination without variables',
+    'upstreams: [{id: 1, type: chash, hash_on: vars_combinations, key: uri, nodes: {"a:80": 1}}]',
+    'c.yaml:1:67: upstreams[0].key: "uri" has no variable (write "$remote_addr$uri")',
+  ],
+  [
+    'a header that ends at the gateway',
+    'upstreams: [{id: 1, type: chash, hash_on: header, key: X-Forwarded-For, nodes: {"a:80": 1}}]',
+    'c.yaml:1:56: upstreams[0].key: "X-Forwarded-For" is not believed from a client (the variable remote_addr knows the client behind trusted_addresses)',
+  ],
+  [
+    'a header name with a space',
+    'upstreams: [{id: 1, type: chash, hash_on: header, key: "X User", nodes: {"a:80": 1}}]',
+    'c.yaml:1:56: upstreams[0].key: "X User" is not a header name',
+  ],
+  [
+    'a bound that holds everything back',
+    'upstreams: [{id: 1, type: chash, key: uri, bounded_load: 1, nodes: {"a:80": 1}}]',
+    'c.yaml:1:58: upstreams[0].bounded_load: must be true, false or a number above 1, is the number 1',
+  ],
+  [
+    'settings of another balancer',
+    'upstreams: [{id: 1, key: uri, ewma_decay: 5, nodes: {"a:80": 1}}]',
+    'c.yaml:1:26: warning: upstreams[0].key: has no effect without type: chash',
+    'c.yaml:1:43: warning: upstreams[0].ewma_decay: has no effect without type: ewma',
+  ],
+  [
+    'a cookie for other sites without TLS',
+    'upstreams: [{id: 1, sticky: {cookie: a, same_site: none}, nodes: {"a:80": 1}}]',
+    'c.yaml:1:52: upstreams[0].sticky.same_site: "none" needs secure (browsers drop such a cookie; add secure: true)',
+  ],
+  [
+    'a cookie name with an equals sign',
+    'upstreams: [{id: 1, sticky: {cookie: a=b}, nodes: {"a:80": 1}}]',
+    'c.yaml:1:38: upstreams[0].sticky.cookie: must be a cookie name without spaces, "=", ";" and ",", is "a=b"',
+  ],
   // Registries
   [
     'an address of a registry that is no URL',

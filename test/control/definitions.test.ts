@@ -7,6 +7,41 @@ import { staticChanges } from '../../src/control/static-settings.ts';
 const nodes = { '127.0.0.1:8001': 2 };
 
 describe('defineResources', () => {
+  it('says how nodes are picked', () => {
+    const settingsOf = (upstream: object) => {
+      const { upstreams } = defineResources(documentFrom({ upstreams: [{ id: 'u', nodes, ...upstream }] }));
+      return upstreams.get('u')!.settings;
+    };
+    const plain = settingsOf({});
+    assert.deepEqual(plain.balancer, { type: 'roundrobin', decayMs: 10_000, boundedLoad: 0 });
+    assert.deepEqual([plain.hash, plain.sticky], [null, null]);
+    const hashed = settingsOf({ type: 'chash', hash_on: 'cookie', key: 'a', bounded_load: true });
+    assert.deepEqual(hashed.balancer, { type: 'chash', decayMs: 10_000, boundedLoad: 1.25 });
+    assert.deepEqual(hashed.hash, { on: 'cookie', key: 'a' });
+    assert.deepEqual(settingsOf({ type: 'chash', hash_on: 'consumer', bounded_load: 2 }).hash, {
+      on: 'consumer',
+      key: '',
+    });
+    assert.equal(settingsOf({ type: 'ewma', ewma_decay: 3 }).balancer.decayMs, 3000);
+    const bound = {
+      cookie: 'c',
+      secret: '0123456789abcdef',
+      ttl: 60,
+      same_site: 'none',
+      secure: true,
+      http_only: false,
+    };
+    assert.deepEqual(settingsOf({ sticky: bound }).sticky, {
+      cookie: 'c',
+      secret: '0123456789abcdef',
+      attributes: 'Path=/; Max-Age=60; SameSite=None; Secure',
+    });
+    const unsaid = settingsOf({ sticky: { cookie: 'c' } }).sticky!;
+    assert.equal(unsaid.attributes, 'Path=/; SameSite=Lax; HttpOnly');
+    assert.ok(unsaid.secret.length >= 16);
+    assert.deepEqual(settingsOf({ sticky: { cookie: 'c' } }).sticky, unsaid, 'a reload keeps the bindings');
+  });
+
   it('resolves what a route, its service and their upstreams say', () => {
     const { routes, upstreams } = defineResources(
       documentFrom({

@@ -1,6 +1,7 @@
 import { formatAddress, isHost, parseAddress } from '../../core/address.ts';
 import { type Path, quote } from '../problem.ts';
 import type { DocumentInput } from '../types.ts';
+import { checkBalancing } from './balancing.ts';
 import type { RuleContext } from './context.ts';
 
 type InlineUpstream = NonNullable<NonNullable<DocumentInput['routes']>[number]['upstream']>;
@@ -27,6 +28,7 @@ function checkUpstream(context: RuleContext, upstream: InlineUpstream, path: Pat
       checkSource(context, source, [...path, 'sources', index], whole);
     });
   }
+  checkBalancing(context, upstream, path, whole);
   if (whole && upstream.pass_host === 'rewrite' && upstream.upstream_host === undefined) {
     context.error([...path, 'pass_host'], '"rewrite" needs upstream_host', 'add upstream_host');
   }

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { balancingFields } from './balancing.ts';
 import { checksSchema } from './checks.ts';
 import { circuitBreakerSchema } from './circuit-breaker.ts';
 import { about, id } from './common.ts';
@@ -26,13 +27,7 @@ const keepalivePoolSchema = strict(
 
 const upstreamFields = {
   ...about,
-  type: withDefault(
-    Type.Enum(['roundrobin', 'least_conn'], {
-      description:
-        'How a node is chosen: in turn by weight, or the one with the fewest requests under way relative to its weight.',
-    }),
-    'roundrobin',
-  ),
+  ...balancingFields,
   ...nodeSourceFields,
   sources: Type.Optional(nodeSourcesSchema),
   ...spreadFields,
