@@ -1,17 +1,32 @@
+import type { PickContext } from '../balancers/types.ts';
 import type { TableHandle } from '../upstream/handle.ts';
 import type { PlannedSubset } from '../upstream/plan.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { hashKeyOf, type KeySource } from './hash-key.ts';
 import type { RequestHead } from './head.ts';
 import { findCookie, TextSpan } from './text-span.ts';
 
 const span = new TextSpan();
 
-/** The binding of one request's client to a node, where the upstream has sticky sessions. Reused. */
+/** What in a request has a say in its node: the key of `chash`, and the cookie of sticky sessions. Reused. */
 export class Affinity {
   #token = '';
 
-  /** The node that the request is bound to by its cookie, if that node may be used. */
-  begin(upstream: Upstream, subset: PlannedSubset | null, head: RequestHead, now: number): TableHandle | null {
+  /** The node for the first try: the one that the client is bound to, if it may be used, else the balancer's. */
+  pick(
+    upstream: Upstream,
+    subset: PlannedSubset | null,
+    head: RequestHead,
+    source: KeySource,
+    context: PickContext,
+  ): TableHandle | null {
+    const { hash } = upstream.plan;
+    if (hash !== null) context.hash = hashKeyOf(hash).hash(head, source);
+    return this.bound(upstream, subset, head, context.now) ?? upstream.pick(context, subset);
+  }
+
+  /** The node that the client is bound to by its cookie, if that node may be used. */
+  bound(upstream: Upstream, subset: PlannedSubset | null, head: RequestHead, now: number): TableHandle | null {
     const { sticky } = upstream.plan;
     if (sticky === null) return null;
     this.#token = findCookie(head.fields, sticky.cookie, span) ? span.toString() : '';

@@ -13,7 +13,6 @@ import type { ClientForwarding } from './client-forwarding.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { CLIENT_GONE, ExchangeRecord } from './exchange-record.ts';
 import { buildRequestHead, type OutboundRequest } from './forward-head.ts';
-import { hashKeyOf } from './hash-key.ts';
 import { Framing, type Rejection, RequestHead, type ResponseHead } from './head.ts';
 import type { HttpContext } from './http-context.ts';
 import { HIGH_WATER, MessageWriter } from './message-writer.ts';
@@ -274,7 +273,11 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     const upstream = this.#upstream!;
     const now = failure === null ? this.#record.startedAt : this.#context.plane.clock.now();
     this.#attempts.now = now;
-    const handle = failure === null ? this.#pickFirst(upstream, now) : this.#pick(upstream);
+    const { subset } = this.#record.route!;
+    const handle =
+      failure === null
+        ? this.#affinity.pick(upstream, subset, this.head, this.#client, this.#attempts)
+        : upstream.pick(this.#attempts, subset);
     if (handle === null) return this.#answer(failure ?? NO_NODE, failure === null ? 'self' : 'upstream');
     if (failure !== null) this.#record.countRetry();
     this.#use.begin(handle, now);
@@ -283,16 +286,6 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#attempts.on(true);
     this.#connection = connection;
     this.#send(connection);
-  }
-
-  #pickFirst(upstream: Upstream, now: number): TableHandle | null {
-    const { hash } = upstream.plan;
-    if (hash !== null) this.#attempts.hash = hashKeyOf(hash).hash(this.head, this.#client);
-    return this.#affinity.begin(upstream, this.#record.route!.subset, this.head, now) ?? this.#pick(upstream);
-  }
-
-  #pick(upstream: Upstream): TableHandle | null {
-    return upstream.pick(this.#attempts, this.#record.route!.subset);
   }
 
   #connect(handle: TableHandle): void {

@@ -1,11 +1,22 @@
 import { hashAddress, hashRange } from '../balancers/hash.ts';
 import type { PlannedHash } from '../upstream/plan.ts';
-import type { ExchangeClient } from './exchange-client.ts';
+import type { ClientForwarding } from './client-forwarding.ts';
 import type { RequestHead } from './head.ts';
 import { findArgument, findCookie, findField, TextSpan } from './text-span.ts';
 
+/** What a key may be made of besides the head of the request. */
+export interface KeySource {
+  readonly forwarding: ClientForwarding;
+  /** The client's connection, as far as there is one. */
+  readonly socket: {
+    readonly remotePort?: number | undefined;
+    readonly localAddress?: string | undefined;
+    readonly localPort?: number | undefined;
+  };
+}
+
 /** Finds its part of the key of a request; false when the request does not have it. */
-type Part = (head: RequestHead, client: ExchangeClient, span: TextSpan) => boolean;
+type Part = (head: RequestHead, source: KeySource, span: TextSpan) => boolean;
 
 const span = new TextSpan();
 const compiled = new WeakMap<PlannedHash, HashKey>();
@@ -30,17 +41,17 @@ export class HashKey {
   }
 
   /** The hash of the key; of the client's address when the request has nothing of it. */
-  hash(head: RequestHead, client: ExchangeClient): number {
+  hash(head: RequestHead, source: KeySource): number {
     let hash = 0;
     let found = false;
     for (let index = 0; index < this.#variables.length; index++) {
       const text = this.#texts[index]!;
       if (text !== '') hash = hashRange(text, 0, text.length, hash);
-      if (!this.#variables[index]!(head, client, span) || span.start === span.end) continue;
+      if (!this.#variables[index]!(head, source, span) || span.start === span.end) continue;
       hash = hashRange(span.text, span.start, span.end, hash);
       found = true;
     }
-    return found ? hash : hashAddress(client.forwarding.clientAddress(head));
+    return found ? hash : hashAddress(source.forwarding.clientAddress(head));
   }
 }
 
@@ -65,10 +76,10 @@ function whole(text: string): true {
 
 /** Names and meanings as in nginx, where not said otherwise. */
 const VARIABLES: Readonly<Record<string, Part>> = {
-  remote_addr: (head, client) => whole(client.forwarding.clientAddress(head)),
-  remote_port: (_, client) => whole(String(client.socket.remotePort ?? '')),
-  server_addr: (_, client) => whole(client.socket.localAddress ?? ''),
-  server_port: (_, client) => whole(String(client.socket.localPort ?? '')),
+  remote_addr: (head, source) => whole(source.forwarding.clientAddress(head)),
+  remote_port: (_, source) => whole(String(source.socket.remotePort ?? '')),
+  server_addr: (_, source) => whole(source.socket.localAddress ?? ''),
+  server_port: (_, source) => whole(String(source.socket.localPort ?? '')),
   server_name: (head) => whole(head.host),
   host: (head) => whole(head.host),
   // Normalised, as routes see it.

@@ -4,7 +4,6 @@ import { describe, it, type TestContext } from 'node:test';
 import { hashAddress, hashText } from '../../src/balancers/hash.ts';
 import { CidrSet } from '../../src/core/cidr.ts';
 import { ClientForwarding } from '../../src/l7/client-forwarding.ts';
-import type { ExchangeClient } from '../../src/l7/exchange-client.ts';
 import { HashKey } from '../../src/l7/hash-key.ts';
 import { RequestHead } from '../../src/l7/head.ts';
 import { parseRequestHead } from '../../src/l7/request-head.ts';
@@ -28,7 +27,7 @@ function hashOf(on: PlannedHash['on'], key: string, { raw = RAW, trusted = false
     trusted: new CidrSet(trusted ? ['192.0.2.0/24'] : []),
   });
   const socket = { remotePort: 4711, localAddress: '10.0.0.1', localPort: 80 };
-  return new HashKey({ on, key }).hash(head, { forwarding, socket } as unknown as ExchangeClient);
+  return new HashKey({ on, key }).hash(head, { forwarding, socket });
 }
 
 describe('the key of a request', () => {
