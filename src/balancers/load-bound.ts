@@ -1,8 +1,8 @@
 import type { Gate } from './key-order.ts';
 import type { NodeHandle } from './types.ts';
 
-/** The load of n nodes is summed up once in n / 32 picks, or sooner when time has passed: at every pick below 64 nodes. */
-const NODES_A_PICK = 32;
+/** The load of n nodes is summed up once in n / 16 picks, or sooner when time has passed: at every pick below 32 nodes. */
+const NODES_A_PICK = 16;
 
 /**
  * Bounded loads (Mirrokni, Thorup and Zadimoghaddam 2017): a node is full when one more use would be more than
@@ -14,7 +14,10 @@ export class LoadBound implements Gate {
   #total = 0;
   /** Picks for which the sum still serves, and the moment of which it is. */
   #serves = 0;
-  #at = -1;
+  #summedAt = -1;
+  /** Of the pick under way. */
+  #now = 0;
+  #isKnown = false;
 
   constructor(handles: readonly NodeHandle[], weights: Float64Array, factor: number) {
     this.#handles = handles;
@@ -24,7 +27,21 @@ export class LoadBound implements Gate {
 
   /** To be called first in each pick. */
   begin(now: number): void {
-    if (this.#serves > 0 && now === this.#at) {
+    this.#now = now;
+    this.#isKnown = false;
+  }
+
+  admits(index: number): boolean {
+    const inflight = this.#handles[index]!.inflight();
+    if (inflight === 0) return true;
+    if (!this.#isKnown) this.#sumUp();
+    // Less a hair, as products of fractions may come out above a whole number.
+    return inflight + 1 <= Math.ceil(this.#factors[index]! * (this.#total + 1) - 1e-9);
+  }
+
+  #sumUp(): void {
+    this.#isKnown = true;
+    if (this.#serves > 0 && this.#now === this.#summedAt) {
       this.#serves -= 1;
       this.#total += 1;
       return;
@@ -33,13 +50,6 @@ export class LoadBound implements Gate {
     for (let index = 0; index < this.#handles.length; index++) total += this.#handles[index]!.inflight();
     this.#total = total;
     this.#serves = Math.floor(this.#handles.length / NODES_A_PICK) - 1;
-    this.#at = now;
-  }
-
-  admits(index: number): boolean {
-    const inflight = this.#handles[index]!.inflight();
-    if (inflight === 0) return true;
-    // Less a hair, as products of fractions may come out above a whole number.
-    return inflight + 1 <= Math.ceil(this.#factors[index]! * (this.#total + 1) - 1e-9);
+    this.#summedAt = this.#now;
   }
 }

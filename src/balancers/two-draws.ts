@@ -3,6 +3,7 @@ import type { NodeHandle } from './types.ts';
 
 /** Draws of a second node that may come out as the first before it is settled without regard to weights. */
 const REDRAWS = 4;
+const SCALE = 2 ** -31;
 
 /**
  * Two different nodes drawn at random, each as often as its weight says: Walker's alias method (1974, set up as Vose did
@@ -12,7 +13,8 @@ const REDRAWS = 4;
  * drawn.
  */
 export class TwoDraws {
-  readonly #random: Random;
+  /** Of mulberry32, seeded by what was injected: numbers of `Math.random` may each cost 16 bytes of heap. */
+  readonly #state: Uint32Array;
   readonly #count: number;
   /** A draw of index i stands in this share of cases and else becomes `#aliases[i]`. Null when all weights are the same. */
   readonly #stands: Float64Array | null;
@@ -23,7 +25,7 @@ export class TwoDraws {
 
   /** For two nodes or more. */
   constructor(handles: readonly NodeHandle[], random: Random) {
-    this.#random = random;
+    this.#state = Uint32Array.of(random.below(2 ** 32));
     this.#count = handles.length;
     const isEqual = handles.every((handle) => handle.weight === handles[0]!.weight);
     this.#aliases = new Uint32Array(isEqual ? 0 : handles.length);
@@ -34,7 +36,7 @@ export class TwoDraws {
   draw(): void {
     const stands = this.#stands;
     if (stands === null) {
-      this.one = this.#random.below(this.#count);
+      this.one = (this.#next() * this.#count * SCALE) | 0;
       this.other = this.#besides(this.one);
       return;
     }
@@ -45,14 +47,23 @@ export class TwoDraws {
     this.other = other === one ? this.#besides(one) : other;
   }
 
+  /** Uniform in [0, 2³¹). */
+  #next(): number {
+    const state = (this.#state[0]! + 0x6d2b79f5) | 0;
+    this.#state[0] = state;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return (mixed ^ (mixed >>> 14)) >>> 1;
+  }
+
   #weighted(stands: Float64Array): number {
-    const point = this.#random.next() * this.#count;
-    const index = Math.floor(point);
+    const point = this.#next() * this.#count * SCALE;
+    const index = point | 0;
     return point - index < stands[index]! ? index : this.#aliases[index]!;
   }
 
   #besides(one: number): number {
-    const other = this.#random.below(this.#count - 1);
+    const other = (this.#next() * (this.#count - 1) * SCALE) | 0;
     return other >= one ? other + 1 : other;
   }
 }
