@@ -19,6 +19,7 @@ import { TableHandle } from '../../src/upstream/handle.ts';
 import { allocateNodeTable, NodeTable } from '../../src/upstream/node-table.ts';
 
 const SIZES = [3, 100, 10_000];
+const keys = Uint32Array.from({ length: 0x10000 }, (_, index) => mix32(index));
 const ROUNDS = 25;
 const PICKS = 50_000;
 const context: PickContext = { hash: 0, now: 5000, tried: [] };
@@ -40,7 +41,7 @@ function handlesOf(size: number, weightOf: (index: number) => number): NodeHandl
 function run(picker: Picker, picks: number): NodeHandle | null {
   let last: NodeHandle | null = null;
   for (let pick = 0; pick < picks; pick++) {
-    context.hash = mix32(pick);
+    context.hash = keys[pick & 0xffff]!;
     last = picker.pick(context);
   }
   return last;

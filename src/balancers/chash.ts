@@ -47,12 +47,14 @@ class HashPicker implements Picker, Gate {
   }
 
   pick(context: PickContext): NodeHandle | null {
-    const index = this.#order.first(context.hash);
+    // As a signed integer, which is handed on without a box on the heap.
+    const key = context.hash | 0;
+    const index = this.#order.first(key);
     if (index < 0) return null;
     const bound = this.#bound;
     if (bound !== null) bound.begin(context.now);
     if (context.tried.length === 0 && (bound === null || bound.admits(index))) return this.#handles[index]!;
-    return this.#pickNext(context);
+    return this.#pickNext(key, context.tried);
   }
 
   admits(index: number): boolean {
@@ -62,13 +64,13 @@ class HashPicker implements Picker, Gate {
   }
 
   /** When all that were not tried are full, full ones will do. */
-  #pickNext(context: PickContext): NodeHandle | null {
-    this.#tried = context.tried;
+  #pickNext(key: number, tried: readonly NodeHandle[]): NodeHandle | null {
+    this.#tried = tried;
     this.#heedsBound = this.#bound !== null;
-    let index = this.#order.firstOf(context.hash, this);
+    let index = this.#order.firstOf(key, this);
     if (index < 0 && this.#heedsBound) {
       this.#heedsBound = false;
-      index = this.#order.firstOf(context.hash, this);
+      index = this.#order.firstOf(key, this);
     }
     return index < 0 ? null : this.#handles[index]!;
   }

@@ -74,7 +74,7 @@ export class SlotTable implements KeyOrder {
   }
 
   #counts(index: number, at: number): boolean {
-    return mix32(at ^ GOLDEN) >>> 16 < this.#parts[index]!;
+    return dice(at) < this.#parts[index]!;
   }
 
   /** Gives each node `wanted` slots. Returns the one of each that comes last in its order. */
@@ -112,7 +112,14 @@ function claim(hash: number, slot: number): number {
   return mix32(hash ^ Math.imul(slot + 1, 0x85ebca77));
 }
 
+/** In [0, 65536), for one look at one slot. */
+function dice(at: number): number {
+  const mixed = Math.imul(at ^ (at >>> 15), 0x2c1b3c6d);
+  return Math.imul(mixed ^ (mixed >>> 12), 0x297a2d39) >>> 16;
+}
+
 /** From one slot of a key's order to the next; odd, so that the order has all slots. */
 function stepOf(key: number): number {
-  return mix32(key ^ 0x5bd1e995) | 1;
+  const mixed = Math.imul(key ^ (key >>> 16), 0x7feb352d);
+  return (mixed ^ (mixed >>> 15)) | 1;
 }
