@@ -99,7 +99,8 @@ export function selectUsable<T extends Candidate>(
 
 /** Whether a session that is bound to the node may go on there: it works, and an operator has not disabled it. */
 export function acceptsBound({ slot, acceptsBound }: BoundCandidate, table: NodeTable, now: number): boolean {
-  const works = table.health(slot) !== Health.unhealthy && !table.isEjected(slot);
+  const health = table.health(slot);
+  const works = health !== Health.unhealthy && health !== Health.pending && !table.isEjected(slot);
   return acceptsBound && works && table.demotedUntil(slot) <= now;
 }
 
