@@ -104,6 +104,7 @@ function route(id: number, uri: string): PlannedRoute {
     subset: null,
     timeouts: null,
     websocket: false,
+    headroom: 1,
     breaker: null,
     stripPrefix: null,
   };

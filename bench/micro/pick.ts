@@ -27,6 +27,7 @@ const table = new NodeTable(allocateNodeTable(1, 0), 0);
 const settings = {
   balancer: { type: 'ewma', decayMs: 10_000, boundedLoad: 0 },
   passive: { streaks: [], slowMicros: 0, failStatuses: [], retryAfterMs: 0 },
+  limited: false,
 };
 const counters = new CounterBlock(allocateCounters(1, 10_000, NODE_FIELDS), 0);
 

@@ -1,3 +1,4 @@
+import type { InlineUpstream } from '../config/types.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { GradientLimit, type GradientPlan } from '../health/concurrency/gradient-limit.ts';
 import type { CounterSums } from '../telemetry/counter-table.ts';
@@ -13,6 +14,14 @@ export interface LimitRule {
   readonly max: number;
   /** Found out by how long answers take; null when it is not. */
   readonly adaptive: GradientPlan | null;
+}
+
+export function limitRule({ node_limit: limit }: InlineUpstream): LimitRule {
+  const { adaptive } = limit ?? {};
+  return {
+    max: limit?.max ?? 0,
+    adaptive: adaptive ? { minLimit: adaptive.min, maxLimit: adaptive.max, tolerance: adaptive.tolerance } : null,
+  };
 }
 
 export interface LimitedUpstream {

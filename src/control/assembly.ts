@@ -3,6 +3,7 @@ import type { NodeSets } from '../discovery/node-sets.ts';
 import { labelOf, type NodeSet, type ServiceQuery, sourceKey } from '../discovery/types.ts';
 import type { HealthMonitor } from '../health/monitor.ts';
 import type { Definitions, UpstreamDefinition } from './definitions.ts';
+import { subsetOf } from './deterministic-subset.ts';
 import { HealthTargets } from './health-targets.ts';
 import type { NodeHistory } from './node-history.ts';
 import { type GatheredNodes, gatherNodes, type NodeSource } from './node-sources.ts';
@@ -95,7 +96,10 @@ export class Assembly {
     for (const [id, cause] of this.#dirty) {
       const definition = this.#upstreams.get(id);
       const gathered = definition ? gatherNodes(definition.sources, this.#nodeSets) : NO_NODES;
-      compiled.set(id, definition ? { id, ...definition.settings, nodes: gathered.nodes } : null);
+      compiled.set(
+        id,
+        definition ? { id, ...definition.settings, nodes: subsetOf(gathered.nodes, definition.subsetting) } : null,
+      );
       if (definition) this.#gathered.set(id, gathered);
       else this.#gathered.delete(id);
       this.#history.record(id, gathered, cause);

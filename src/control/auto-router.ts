@@ -162,6 +162,8 @@ export class AutoRouter {
       checks: null,
       outliers: null,
       breaker: null,
+      limit: { max: 0, adaptive: null },
+      subsetting: null,
       checkPort: null,
     };
   }
@@ -204,6 +206,7 @@ function defineRoute({ id, claim, upstream }: AutoRoute): CompiledRoute[] {
       subset: null,
       timeouts: null,
       websocket: true,
+      headroom: 1,
       breaker: null,
       stripPrefix: claim.stripPrefix,
     },

@@ -13,8 +13,10 @@ import type { BreakerPlan } from '../health/breaker/types.ts';
 import type { OutlierPlan } from '../health/outliers/types.ts';
 import type { ActiveCheckPlan } from '../health/types.ts';
 import type { Timeouts } from '../upstream/plan.ts';
+import { type LimitRule, limitRule } from './adaptive-limits.ts';
 import { planBalancer, planHash, planSticky } from './balancing.ts';
 import { checkPlan } from './check-plan.ts';
+import { planSubsetting, type Subsetting } from './deterministic-subset.ts';
 import type { NodeSource } from './node-sources.ts';
 import { breakerRules, planBreaker, planOutliers, planPassive } from './passive-plans.ts';
 import type { CompiledRoute, CompiledStreamRoute, CompiledUpstream } from './publisher.ts';
@@ -29,6 +31,8 @@ export interface UpstreamDefinition {
   readonly checks: ActiveCheckPlan | null;
   readonly outliers: OutlierPlan | null;
   readonly breaker: BreakerPlan | null;
+  readonly limit: LimitRule;
+  readonly subsetting: Subsetting | null;
   /** Port to probe; null for the node's own. */
   readonly checkPort: number | null;
 }
@@ -43,6 +47,9 @@ export interface Definitions {
 }
 
 const SECOND = 1000;
+
+/** Part of the nodes' limits that a route's requests may use, by its importance. */
+const HEADROOM = { high: 1.2, normal: 1, low: 0.7 } as const;
 
 /** The resources of a validated configuration. Pure. */
 export function defineResources(document: Document): Definitions {
@@ -106,6 +113,7 @@ function defineRoute(
     timeouts: route.timeout && inherited ? { ...inherited, ...timeouts(route.timeout) } : null,
     websocket: route.enable_websocket && (service?.enable_websocket ?? true),
     stripPrefix: null,
+    headroom: HEADROOM[route.importance],
     breaker: planBreaker(route.circuit_breaker),
   };
 }
@@ -133,6 +141,7 @@ function defineUpstream(id: string, upstream: InlineUpstream, document: Document
       spread: planSpread(upstream, document.zone),
       passive: planPassive(upstream),
       breaker: planBreaker(upstream.circuit_breaker),
+      limited: upstream.node_limit !== undefined,
       timeouts: timeouts(upstream.timeout),
       retries: upstream.retries ?? null,
       retryTimeout: upstream.retry_timeout * SECOND,
@@ -144,6 +153,8 @@ function defineUpstream(id: string, upstream: InlineUpstream, document: Document
     checks: upstream.checks?.active ? checkPlan(upstream.checks.active) : null,
     outliers: upstream.checks?.passive ? planOutliers(upstream.checks.passive) : null,
     breaker: breakerRules(upstream.circuit_breaker),
+    limit: limitRule(upstream),
+    subsetting: planSubsetting(upstream),
     checkPort: upstream.checks?.active?.port ?? null,
   };
 }

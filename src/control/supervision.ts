@@ -4,6 +4,7 @@ import type { BreakerPlan } from '../health/breaker/types.ts';
 import type { OutlierGroup, OutlierPlan } from '../health/outliers/types.ts';
 import type { NodeTable } from '../upstream/node-table.ts';
 import type { PlannedUpstream } from '../upstream/plan.ts';
+import { AdaptiveLimits, type LimitedUpstream } from './adaptive-limits.ts';
 import { Breakers } from './breakers.ts';
 import type { UpstreamDefinition } from './definitions.ts';
 import type { Tools } from './discoveries.ts';
@@ -20,7 +21,8 @@ export function createSupervision(
 ): Supervision {
   const { clock, random, log } = tools;
   const parts = { clock, random, log, statistics, nodeSlots, publisher };
-  return new Supervision(new Outliers(parts), new Breakers(parts));
+  const limits = new AdaptiveLimits(clock, statistics.table, statistics.nodes);
+  return new Supervision(new Outliers(parts), new Breakers(parts), limits);
 }
 
 /** The nodes of these slots came to others: their slow start begins. */
@@ -37,11 +39,13 @@ interface FollowedGroup extends OutlierGroup {
 export class Supervision implements Closable {
   readonly outliers: Outliers;
   readonly breakers: Breakers;
+  readonly limits: AdaptiveLimits;
   #groups: ReadonlyMap<string, FollowedGroup> = new Map();
 
-  constructor(outliers: Outliers, breakers: Breakers) {
+  constructor(outliers: Outliers, breakers: Breakers, limits: AdaptiveLimits) {
     this.outliers = outliers;
     this.breakers = breakers;
+    this.limits = limits;
   }
 
   follow(
@@ -51,15 +55,18 @@ export class Supervision implements Closable {
   ): void {
     const groups: FollowedGroup[] = [];
     const upstreams = new Map<string, BreakerPlan>();
-    for (const { id, outliers, breaker } of definitions.values()) {
+    const limited: LimitedUpstream[] = [];
+    for (const { id, outliers, breaker, limit } of definitions.values()) {
       const upstream = planned.get(id);
       if (!upstream) continue;
       if (breaker) upstreams.set(id, breaker);
+      limited.push({ rule: limit, slots: upstream.nodes.map(({ slot }) => slot) });
       if (!outliers) continue;
       groups.push(this.#groupOf(upstream, outliers));
     }
     this.#groups = new Map(groups.map((group) => [group.id, group]));
     this.outliers.track(groups);
+    this.limits.track(limited);
     this.breakers.track({ upstreams, routes: routeBreakers });
   }
 
@@ -73,6 +80,7 @@ export class Supervision implements Closable {
   close(): Promise<void> {
     this.outliers.close();
     this.breakers.close();
+    this.limits.close();
     return Promise.resolve();
   }
 }

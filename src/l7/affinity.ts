@@ -1,6 +1,6 @@
 import type { PickContext } from '../balancers/types.ts';
 import type { TableHandle } from '../upstream/handle.ts';
-import type { PlannedSubset } from '../upstream/plan.ts';
+import type { PlannedRoute, PlannedSubset } from '../upstream/plan.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { hashKeyOf, type KeySource } from './hash-key.ts';
 import type { RequestHead } from './head.ts';
@@ -15,14 +15,14 @@ export class Affinity {
   /** The node for the first try: the one that the client is bound to, if it may be used, else the balancer's. */
   pick(
     upstream: Upstream,
-    subset: PlannedSubset | null,
+    { subset, headroom }: PlannedRoute,
     head: RequestHead,
     source: KeySource,
     context: PickContext,
   ): TableHandle | null {
     const { hash } = upstream.plan;
     if (hash !== null) context.hash = hashKeyOf(hash).hash(head, source);
-    return this.bound(upstream, subset, head, context.now) ?? upstream.pick(context, subset);
+    return this.bound(upstream, subset, head, context.now) ?? upstream.pick(context, subset, headroom);
   }
 
   /** The node that the client is bound to by its cookie, if that node may be used. */

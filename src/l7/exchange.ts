@@ -25,6 +25,7 @@ import {
   INTERNAL_ERROR,
   NO_NODE,
   NO_ROUTE,
+  OVERLOADED,
   REQUEST_TIMEOUT,
   rejectionAnswer,
 } from './respond.ts';
@@ -273,12 +274,15 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     const upstream = this.#upstream!;
     const now = failure === null ? this.#record.startedAt : this.#context.plane.clock.now();
     this.#attempts.now = now;
-    const { subset } = this.#record.route!;
+    const route = this.#record.route!;
     const handle =
       failure === null
-        ? this.#affinity.pick(upstream, subset, this.head, this.#client, this.#attempts)
-        : upstream.pick(this.#attempts, subset);
-    if (handle === null) return this.#answer(failure ?? NO_NODE, failure === null ? 'self' : 'upstream');
+        ? this.#affinity.pick(upstream, route, this.head, this.#client, this.#attempts)
+        : upstream.pick(this.#attempts, route.subset, route.headroom);
+    if (handle === null) {
+      const none = upstream.selection(route.subset).isFull(this.#attempts) ? OVERLOADED : NO_NODE;
+      return this.#answer(failure ?? none, failure === null ? 'self' : 'upstream');
+    }
     if (failure !== null) this.#record.countRetry();
     this.#use.begin(handle, now);
     const connection = this.#context.pool.take(handle);

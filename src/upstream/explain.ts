@@ -23,7 +23,7 @@ export function explainUpstream(
   const { pools, failOpen, ramps, trials } = selectReady(selection.handles, plan.spread, table, context.now);
   const usable = new Set([...pools.flatMap((pool) => pool.nodes), ...trials]);
   const members = new Set(selection.handles);
-  const picked = bound ?? selection.rehearsal().pick({ ...context });
+  const picked = bound ?? selection.rehearsal().pick({ ...context }, 1);
   return {
     id: plan.id,
     type: plan.balancer.type,

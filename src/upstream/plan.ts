@@ -115,6 +115,8 @@ export interface PlannedUpstream {
   readonly spread: PlannedSpread;
   readonly passive: PlannedPassive;
   readonly breaker: PlannedBreaker | null;
+  /** Nodes have limits, which the control thread sets in the node table. */
+  readonly limited: boolean;
   readonly nodes: readonly PlannedNode[];
   readonly timeouts: Timeouts;
   /** Tries besides the first; null when the configuration leaves it to the kind of failure. */
@@ -147,6 +149,8 @@ export interface PlannedRoute {
   /** Overrides the upstream's. */
   readonly timeouts: Timeouts | null;
   readonly websocket: boolean;
+  /** Part of the nodes' limits that requests of this route may use; above 1 they may exceed them. */
+  readonly headroom: number;
   readonly breaker: PlannedBreaker | null;
   /** Path prefix cut off before the request is forwarded; null keeps the path. */
   readonly stripPrefix: string | null;

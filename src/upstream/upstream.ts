@@ -37,16 +37,19 @@ export class Upstream {
     this.#random = tools.random;
     this.#breakers = tools.breakers;
     const { slot, spread } = plan;
-    this.#settings = { balancer: tools.balancer, slot, spread, hashes: plan.hash !== null };
+    this.#settings = { balancer: tools.balancer, slot, spread, hashes: plan.hash !== null, limited: plan.limited };
     this.#bindings = plan.sticky === null ? null : new Bindings(plan, plan.sticky.secret, handles);
     this.#whole = this.#select(handles, before === null ? null : before.#whole);
     this.#before = before;
     if (before !== null) before.#before = null;
   }
 
-  /** The node for the next use, not in `context.tried`; null when there is none. */
-  pick(context: PickContext, subset: PlannedSubset | null): TableHandle | null {
-    return (subset === null ? this.#whole : this.selection(subset)).pick(context);
+  /**
+   * The node for the next use, not in `context.tried`; null when there is none, or when those looked at are at their limits.
+   * `headroom`: part of a limit that this use may take.
+   */
+  pick(context: PickContext, subset: PlannedSubset | null, headroom = 1): TableHandle | null {
+    return (subset === null ? this.#whole : this.selection(subset)).pick(context, headroom);
   }
 
   /** False while the circuit breaker is open. Each `true` of a half-open breaker uses up a trial. */

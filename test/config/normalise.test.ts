@@ -92,7 +92,7 @@ test('short forms are written out', () => {
     upstreams: [{ id: 3, nodes: [{ host: 'a', port: 1 }] }],
     stream_routes: [{ id: 4, server_port: 5, upstream_id: 3 }],
   });
-  const common = { status: 1, methods: [], priority: 0, enable_websocket: true };
+  const common = { status: 1, methods: [], priority: 0, importance: 'normal', enable_websocket: true };
   const match = { uris: ['/a'], hosts: ['api.example'], remote_addrs: ['::1'] };
   assert.deepEqual(document.routes, [{ id: '1', ...common, ...match, service_id: '2' }]);
   assert.deepEqual(document.services, [{ id: '2', hosts: ['a.example'], upstream_id: '3' }]);

@@ -31,6 +31,7 @@ function route(id: string, upstreamId: string): CompiledRoute {
     subset: null,
     timeouts: null,
     websocket: true,
+    headroom: 1,
     breaker: null,
     stripPrefix: null,
   };

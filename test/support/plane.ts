@@ -210,6 +210,7 @@ function plannedRoute(route: Partial<PlannedRoute> = {}): PlannedRoute {
     subset: null,
     timeouts: null,
     websocket: false,
+    headroom: 1,
     breaker: null,
     stripPrefix: null,
     ...route,

@@ -16,6 +16,7 @@ export const plainUpstream: Omit<PlannedUpstream, 'id' | 'slot' | 'nodes'> = {
   spread: plainSpread,
   passive: { streaks: [], slowMicros: 0, failStatuses: [], retryAfterMs: 0 },
   breaker: null,
+  limited: false,
   timeouts: { connect: 1, send: 1, read: 1 },
   retries: null,
   retryTimeout: 0,

@@ -29,9 +29,22 @@ function checkUpstream(context: RuleContext, upstream: InlineUpstream, path: Pat
     });
   }
   checkBalancing(context, upstream, path, whole);
+  checkLimit(context, upstream, path, whole);
   if (whole && upstream.pass_host === 'rewrite' && upstream.upstream_host === undefined) {
     context.error([...path, 'pass_host'], '"rewrite" needs upstream_host', 'add upstream_host');
   }
+}
+
+function checkLimit(context: RuleContext, { node_limit: limit }: InlineUpstream, path: Path, whole: boolean): void {
+  if (!limit) return;
+  const place = [...path, 'node_limit'];
+  if (limit.max !== undefined && limit.adaptive !== undefined) {
+    context.error([...place, 'max'], 'cannot stand beside adaptive', 'keep one of the two');
+  } else if (whole && limit.max === undefined && limit.adaptive === undefined) {
+    context.error(place, 'says nothing', 'give max or adaptive');
+  }
+  const { min = 4, max = 1000 } = limit.adaptive ?? {};
+  if (min > max) context.error([...place, 'adaptive', 'min'], 'is above max', 'lower it, or raise max');
 }
 
 function checkSource(context: RuleContext, source: NodeSource, path: Path, whole: boolean): void {

@@ -4,6 +4,7 @@ import { checksSchema } from './checks.ts';
 import { circuitBreakerSchema } from './circuit-breaker.ts';
 import { about, id } from './common.ts';
 import { count, seconds, secondsOrZero, strict, text, withDefault } from './field.ts';
+import { nodeLimitSchema, subsettingSchema } from './limits.ts';
 import { nodeSourceFields, nodeSourcesSchema } from './node-source.ts';
 import { spreadFields } from './spread.ts';
 
@@ -57,6 +58,8 @@ const upstreamFields = {
   keepalive_pool: withDefault(keepalivePoolSchema, {}),
   checks: Type.Optional(checksSchema),
   circuit_breaker: Type.Optional(circuitBreakerSchema),
+  node_limit: Type.Optional(nodeLimitSchema),
+  subsetting: Type.Optional(subsettingSchema),
 };
 
 export const upstreamSchema = strict(
