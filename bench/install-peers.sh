@@ -8,7 +8,7 @@ if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   # The packages would start their services; the bench starts its own.
   export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
   missing=()
-  for pair in nginx:nginx haproxy:haproxy wrk:wrk curl:curl taskset:util-linux; do
+  for pair in nginx:nginx haproxy:haproxy wrk:wrk curl:curl taskset:util-linux dnsperf:dnsperf named:bind9; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
   done
   [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || missing+=(libnginx-mod-stream)

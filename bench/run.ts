@@ -16,6 +16,7 @@ import { LANES, type Lane } from './lib/lanes.ts';
 import { type Peer, preparePeers } from './lib/peers.ts';
 import { cpuSeconds, type Running, residentBytes, start, waitForPort } from './lib/process.ts';
 import { cost, type Machine, report, type Sample } from './lib/report.ts';
+import { startNameServer } from './lib/udp.ts';
 
 const LOAD_CORE = 0;
 const PROXY_CORE = 1;
@@ -69,11 +70,14 @@ async function measureAll(directory: string): Promise<void> {
   const { peers, missing } = preparePeers(directory, list(values.peers));
   if (missing.length > 0) console.log(`not installed, left out: ${missing.join(', ')} (bench/install-peers.sh)`);
   const wanted = list(values.lanes);
-  const lanes = LANES.filter((lane) => wanted.length === 0 || wanted.includes(lane.name));
+  let lanes = LANES.filter((lane) => wanted.length === 0 || wanted.includes(lane.name));
   const samples: Sample[] = [];
   const started: Running[] = [];
   try {
     started.push(await startBackend(LOAD_CORE, directory));
+    const names = hasProgram('dnsperf') ? await startNameServer(LOAD_CORE, directory) : null;
+    if (names) started.push(names);
+    else lanes = lanes.filter(({ name }) => !name.startsWith('udp-'));
     const proxies = new Map<string, Running>();
     for (const peer of peers) {
       const running = start(PROXY_CORE, peer.command);

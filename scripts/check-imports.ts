@@ -37,8 +37,20 @@ const ALLOWED: Record<string, readonly string[]> = {
     'worker',
   ],
   library: ['core', 'config', 'discovery', 'balancers', 'telemetry', 'upstream', 'worker', 'control'],
+  simulation: [
+    'core',
+    'config',
+    'discovery',
+    'balancers',
+    'health',
+    'telemetry',
+    'upstream',
+    'l7',
+    'worker',
+    'control',
+  ],
   'index.ts': ['core', 'library'],
-  cli: ['core', 'config', 'control', 'admin', 'telemetry', 'registry'],
+  cli: ['core', 'config', 'control', 'admin', 'telemetry', 'registry', 'simulation'],
 };
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', 'src');

@@ -47,6 +47,7 @@ export const binaries = {
   envoy: () =>
     binary(find('envoy', `${PEERS}/lib/python3*/site-packages/envoy/_bin/envoy`), ['--version'], /\/(\d+\.\d+\.\d+)/),
   traefik: () => binary(find('traefik', `${PEERS}/bin/traefik`), ['version'], /Version:\s+(\S+)/),
+  named: () => binary(find('named', '/usr/sbin/named'), ['-v'], /BIND (\S+)/),
   caddy: () => binary(find('caddy', `${PEERS}/bin/caddy`), ['version'], /v?(\d\S+)/),
 };
 

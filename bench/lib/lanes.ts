@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { BULK_BYTES } from './backend.ts';
 import type { Peer } from './peers.ts';
 import { run } from './process.ts';
+import { dnsperf } from './udp.ts';
 
 /** What one load run found. `work`: requests, or gigabytes for a bulk lane. Latencies in milliseconds. */
 export interface Load {
@@ -110,6 +111,20 @@ export const LANES: readonly Lane[] = [
     unit: 'request',
     port: tcp,
     load: (core, port, seconds) => wrk(core, port, seconds, '/small', ['-H', 'Connection: close']),
+  },
+  {
+    name: 'udp-query',
+    title: 'UDP, DNS questions within sessions',
+    unit: 'request',
+    port: (peer) => peer.udp?.sessions ?? null,
+    load: dnsperf,
+  },
+  {
+    name: 'udp-session',
+    title: 'UDP, a session per DNS question',
+    unit: 'request',
+    port: (peer) => peer.udp?.single ?? null,
+    load: dnsperf,
   },
   { name: 'tcp-bulk', title: 'TCP, bulk', unit: 'GB', port: tcp, load: (core, port) => bulk(core, port) },
 ];

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NODE_PORTS } from './backend.ts';
 import { type Binary, binaries, NGINX_STREAM_MODULE } from './binaries.ts';
+import { UDP_NODES } from './udp.ts';
 
 /** A proxy under measurement: one worker, access log off, keep-alive to the nodes, the same four nodes. */
 export interface Peer {
@@ -11,19 +12,41 @@ export interface Peer {
   readonly httpPort: number;
   /** Null when it has no TCP proxy. */
   readonly tcpPort: number | null;
+  /** Null when it has no UDP proxy. */
+  readonly udp: UdpPorts | null;
+}
+
+interface UdpPorts {
+  /** Sessions end by silence. */
+  readonly sessions: number;
+  /** Sessions end with their first reply; null when that can't be had. */
+  readonly single: number | null;
 }
 
 interface Ports {
   readonly http: number;
   readonly tcp: number;
+  readonly udp: number;
+  readonly udpSingle: number;
 }
 
-type Maker = (binary: Binary, folder: string, ports: Ports) => Pick<Peer, 'command'> & { tcp: boolean };
+type Maker = (binary: Binary, folder: string, ports: Ports) => Pick<Peer, 'command' | 'udp'> & { tcp: boolean };
+
+function bothUdp(ports: Ports): UdpPorts {
+  return { sessions: ports.udp, single: ports.udpSingle };
+}
 
 const nginx: Maker = ({ path }, folder, ports) => {
   const tcp = existsSync(NGINX_STREAM_MODULE);
   const servers = NODE_PORTS.map((port) => `server 127.0.0.1:${port};`).join(' ');
-  const stream = `stream { upstream nodes { ${servers} } server { listen 127.0.0.1:${ports.tcp} backlog=4096; proxy_pass nodes; } }`;
+  const udpServers = UDP_NODES.map((node) => `server ${node};`).join(' ');
+  const stream = `stream {
+  upstream nodes { ${servers} }
+  upstream names { ${udpServers} }
+  server { listen 127.0.0.1:${ports.tcp} backlog=4096; proxy_pass nodes; }
+  server { listen 127.0.0.1:${ports.udp} udp; proxy_pass names; proxy_timeout 30s; }
+  server { listen 127.0.0.1:${ports.udpSingle} udp; proxy_pass names; proxy_timeout 30s; proxy_responses 1; }
+}`;
   const file = join(folder, 'nginx.conf');
   writeFileSync(
     file,
@@ -41,7 +64,7 @@ http {
 }
 `,
   );
-  return { command: [path, '-c', file, '-e', join(folder, 'error.log')], tcp };
+  return { command: [path, '-c', file, '-e', join(folder, 'error.log')], tcp, udp: tcp ? bothUdp(ports) : null };
 };
 
 const haproxy: Maker = ({ path }, folder, ports) => {
@@ -74,7 +97,7 @@ backend tcp
 ${servers}
 `,
   );
-  return { command: [path, '-db', '-f', file], tcp: true };
+  return { command: [path, '-db', '-f', file], tcp: true, udp: null };
 };
 
 const envoy: Maker = ({ path }, folder, ports) => {
@@ -110,11 +133,42 @@ const envoy: Maker = ({ path }, folder, ports) => {
     stat_prefix: 'tcp',
     cluster: 'nodes',
   });
+  const names = UDP_NODES.map((node) => {
+    const [address, port] = node.split(':');
+    return { endpoint: { address: { socket_address: { address, port_value: Number(port) } } } };
+  });
+  const nameCluster = {
+    ...cluster,
+    name: 'names',
+    load_assignment: { cluster_name: 'names', endpoints: [{ lb_endpoints: names }] },
+  };
+  const udpProxy = {
+    '@type': `${api}.udp.udp_proxy.v3.UdpProxyConfig`,
+    stat_prefix: 'udp',
+    idle_timeout: '30s',
+    upstream_socket_config: { prefer_gro: false },
+    matcher: {
+      on_no_match: {
+        action: {
+          name: 'route',
+          typed_config: { '@type': `${api}.udp.udp_proxy.v3.Route`, cluster: 'names' },
+        },
+      },
+    },
+  };
+  const udp = {
+    name: 'udp',
+    address: { socket_address: { protocol: 'UDP', address: '127.0.0.1', port_value: ports.udp } },
+    udp_listener_config: { downstream_socket_config: { prefer_gro: false } },
+    listener_filters: [{ name: 'envoy.filters.udp_listener.udp_proxy', typed_config: udpProxy }],
+  };
   const file = join(folder, 'envoy.json');
-  writeFileSync(file, JSON.stringify({ static_resources: { listeners: [http, tcp], clusters: [cluster] } }));
+  const resources = { listeners: [http, tcp, udp], clusters: [cluster, nameCluster] };
+  writeFileSync(file, JSON.stringify({ static_resources: resources }));
   return {
     command: [path, '-c', file, '--concurrency', '1', '--disable-hot-restart', '-l', 'error'],
     tcp: true,
+    udp: { sessions: ports.udp, single: null },
   };
 };
 
@@ -138,18 +192,29 @@ tcp:
       loadBalancer:
         servers:
 ${addresses}
+udp:
+  routers: { all: { service: names, entryPoints: [udp] } }
+  services:
+    names:
+      loadBalancer:
+        servers:
+${UDP_NODES.map((node) => `          - address: "${node}"`).join('\n')}
 `,
   );
   const file = join(folder, 'traefik.yaml');
   writeFileSync(
     file,
-    `entryPoints: { http: { address: "127.0.0.1:${ports.http}" }, tcp: { address: "127.0.0.1:${ports.tcp}" } }
+    `entryPoints: { http: { address: "127.0.0.1:${ports.http}" }, tcp: { address: "127.0.0.1:${ports.tcp}" }, udp: { address: "127.0.0.1:${ports.udp}/udp" } }
 providers: { file: { filename: ${dynamic} } }
 log: { level: ERROR }
 global: { checkNewVersion: false, sendAnonymousUsage: false }
 `,
   );
-  return { command: ['env', 'GOMAXPROCS=1', path, `--configFile=${file}`], tcp: true };
+  return {
+    command: ['env', 'GOMAXPROCS=1', path, `--configFile=${file}`],
+    tcp: true,
+    udp: { sessions: ports.udp, single: null },
+  };
 };
 
 const caddy: Maker = ({ path }, folder, ports) => {
@@ -169,27 +234,31 @@ http://127.0.0.1:${ports.http} {
 }
 `,
   );
-  return { command: ['env', 'GOMAXPROCS=1', `HOME=${folder}`, path, 'run', '--config', file], tcp: false };
+  return { command: ['env', 'GOMAXPROCS=1', `HOME=${folder}`, path, 'run', '--config', file], tcp: false, udp: null };
 };
 
 const headgate: Maker = (_binary, folder, ports) => {
   const file = join(folder, 'headgate.yaml');
   const nodes = NODE_PORTS.map((port) => `"127.0.0.1:${port}": 1`).join(', ');
+  const names = UDP_NODES.map((node) => `"${node}": 1`).join(', ');
   writeFileSync(
     file,
     `listen: ["127.0.0.1:${ports.http}"]
-stream_listen: [{ address: "127.0.0.1:${ports.tcp}" }]
+stream_listen:
+  - { address: "127.0.0.1:${ports.tcp}" }
+  - { address: "127.0.0.1:${ports.udp}", protocol: udp }
+  - { address: "127.0.0.1:${ports.udpSingle}", protocol: udp, udp: { responses: 1 } }
 admin: { address: "127.0.0.1:${ports.http + 500}" }
 workers: 1
 state_dir: ${folder}
 log: { level: warn }
-upstreams: [{ id: nodes, nodes: { ${nodes} }, keepalive_pool: { requests: 1000000000 } }]
+upstreams: [{ id: nodes, nodes: { ${nodes} }, keepalive_pool: { requests: 1000000000 } }, { id: names, nodes: { ${names} } }]
 routes: [{ id: all, uri: "/*", upstream_id: nodes }]
-stream_routes: [{ id: tcp, upstream_id: nodes }]
+stream_routes: [{ id: tcp, protocol: tcp, upstream_id: nodes }, { id: udp, protocol: udp, upstream_id: names }]
 `,
   );
   const main = join(import.meta.dirname, '../../src/cli/main.ts');
-  return { command: [process.execPath, main, 'run', '-c', file], tcp: true };
+  return { command: [process.execPath, main, 'run', '-c', file], tcp: true, udp: bothUdp(ports) };
 };
 
 const own: Binary = { path: process.execPath, version: process.version };
@@ -217,9 +286,9 @@ export function preparePeers(directory: string, only: readonly string[]): { peer
     }
     const folder = join(directory, name);
     mkdirSync(folder, { recursive: true });
-    const ports = { http: 19_100 + index, tcp: 19_200 + index };
-    const { command, tcp } = make(found, folder, ports);
-    peers.push({ name, version: found.version, command, httpPort: ports.http, tcpPort: tcp ? ports.tcp : null });
+    const ports = { http: 19_100 + index, tcp: 19_200 + index, udp: 19_300 + index, udpSingle: 19_400 + index };
+    const { command, tcp, udp } = make(found, folder, ports);
+    peers.push({ name, version: found.version, command, httpPort: ports.http, tcpPort: tcp ? ports.tcp : null, udp });
   });
   return { peers, missing };
 }

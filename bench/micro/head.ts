@@ -104,6 +104,7 @@ function route(id: number, uri: string): PlannedRoute {
     subset: null,
     timeouts: null,
     websocket: false,
+    headroom: 1,
     breaker: null,
     stripPrefix: null,
   };
@@ -149,7 +150,7 @@ measure(`parse response, ${(responses[0] as Buffer).length} bytes`, 500_000, typ
 measure('parse, build and encode response', 500_000, (i) => {
   typicalResponse(i);
   const framing = clientFraming(response, 1);
-  return wire.write(buildResponseHead(response, { clientMinor: 1, framing, keepAlive: true }), 'latin1');
+  return wire.write(buildResponseHead(response, { clientMinor: 1, framing, keepAlive: true, added: '' }), 'latin1');
 });
 
 const sink: ChunkedSink = {

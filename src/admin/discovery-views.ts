@@ -44,6 +44,8 @@ export interface PastNode {
   readonly node: string;
   readonly weight: number;
   readonly priority: number;
+  /** The source that it came from: `static`, `consul: web`. */
+  readonly origin: string;
 }
 
 /** One change of an upstream's nodes. */

@@ -9,7 +9,7 @@ export interface NodeView {
   readonly port: number;
   readonly weight: number;
   readonly priority: number;
-  readonly health: 'unknown' | 'healthy' | 'unhealthy';
+  readonly health: 'unknown' | 'healthy' | 'unhealthy' | 'pending';
   /** True while a connection failure keeps the node out of the selection. */
   readonly demoted: boolean;
   /** Null unless outlier detection keeps the node out. */
@@ -23,6 +23,8 @@ export interface NodeView {
   readonly requests: Readonly<Record<string, number>>;
   readonly tags: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
+  /** The source that it comes from: `static`, `consul: web`. Of several the one that counts. */
+  readonly origin: string;
   /** What the last failed probe found. */
   readonly last_error?: string;
 }
@@ -47,22 +49,36 @@ export interface EjectionView {
   readonly trial_in_seconds: number;
 }
 
-/** Where an upstream's nodes come from. */
-export type SourceView =
-  | { readonly type: 'static' }
-  | { readonly type: string; readonly service: string; readonly args: Readonly<Record<string, string>> };
+/** A place that an upstream's nodes come from, and how far it can be trusted now. */
+export interface NodeSourceView {
+  /** `static`, or the discovery type. */
+  readonly type: string;
+  readonly service?: string;
+  readonly args?: Readonly<Record<string, string>>;
+  readonly state: NodeSetState;
+  /** Seconds since the source last confirmed its nodes; null when it never did, 0 for static nodes. */
+  readonly age_seconds: number | null;
+  /** Why `state` is not `ok`. */
+  readonly reason: string | null;
+  /** True when the nodes come from the cache on disk. */
+  readonly cached: boolean;
+  /** Nodes that the source knows, whether or not an earlier source knows them too. */
+  readonly count: number;
+}
 
 export interface UpstreamView {
   readonly id: string;
   /** Balancer: `roundrobin`, `least_conn`, … */
   readonly type: string;
-  readonly source: SourceView;
+  /** In the order of precedence. */
+  readonly sources: readonly NodeSourceView[];
+  /** Of the source that is worst off. */
   readonly state: NodeSetState;
-  /** Seconds since the source last confirmed the nodes; null when it never did, 0 for static nodes. */
+  /** Of the source that was confirmed longest ago; null when one never was, 0 for static nodes. */
   readonly age_seconds: number | null;
   /** Why `state` is not `ok`. */
   readonly reason: string | null;
-  /** True when the nodes come from the cache on disk. */
+  /** True when nodes of some source come from the cache on disk. */
   readonly cached: boolean;
   /** True while nodes known to be bad are used because there are no others. */
   readonly fail_open: boolean;

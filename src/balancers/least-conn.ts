@@ -1,4 +1,5 @@
 import type { Random } from '../core/random.ts';
+import { TwoChoicesPicker } from './two-choices.ts';
 import type { Balancer, NodeHandle, PickContext, Picker } from './types.ts';
 
 /** Up to this many nodes every one is looked at; above it, two drawn at random. */
@@ -8,8 +9,7 @@ export const EXACT_LIMIT = 32;
  * Weighted least connections (`least_conn`): the node with the smallest (in flight + 1) / weight. In-flight counts come
  * from the node table, so all workers see the same.
  *
- * A large set is not searched: the better of two nodes drawn at random is nearly as good (Mitzenmacher 1996) and costs
- * the same at any size.
+ * A large set is not searched: two nodes are drawn (`two-choices.ts`).
  */
 export function createLeastConn(random: Random): Balancer {
   return {
@@ -57,42 +57,6 @@ class ScanPicker implements Picker {
     for (let step = 0; step < this.#handles.length; step++) {
       const handle = this.#handles[(this.#start + step) % this.#handles.length]!;
       if (wanted.has(handle)) return handle;
-    }
-    return null;
-  }
-}
-
-/** Holds two nodes or more. */
-class TwoChoicesPicker implements Picker {
-  readonly #handles: readonly NodeHandle[];
-  readonly #random: Random;
-
-  constructor(handles: readonly NodeHandle[], random: Random) {
-    this.#handles = handles;
-    this.#random = random;
-  }
-
-  pick(context: PickContext): NodeHandle | null {
-    const handles = this.#handles;
-    const first = this.#random.below(handles.length);
-    let second = this.#random.below(handles.length - 1);
-    if (second >= first) second += 1;
-    const one = handles[first]!;
-    const other = handles[second]!;
-    if (context.tried.length > 0) return this.#pickUntried(one, other, second, context.tried);
-    return lessLoaded(other, one) ? other : one;
-  }
-
-  /** A retry: when a drawn node was tried the other one stands, and when both were, the next that was not. */
-  #pickUntried(one: NodeHandle, other: NodeHandle, from: number, tried: readonly NodeHandle[]): NodeHandle | null {
-    const oneTried = tried.includes(one);
-    const otherTried = tried.includes(other);
-    if (!oneTried && !otherTried) return lessLoaded(other, one) ? other : one;
-    if (!oneTried) return one;
-    if (!otherTried) return other;
-    for (let step = 1; step < this.#handles.length; step++) {
-      const handle = this.#handles[(from + step) % this.#handles.length]!;
-      if (!tried.includes(handle)) return handle;
     }
     return null;
   }

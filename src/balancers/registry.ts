@@ -1,5 +1,8 @@
 import type { Random } from '../core/random.ts';
+import { createConsistentHash } from './chash.ts';
+import { createEwma } from './ewma.ts';
 import { createLeastConn } from './least-conn.ts';
+import { createRandom } from './random.ts';
 import { createRoundRobin } from './round-robin.ts';
 import type { Balancer, BalancerPlan } from './types.ts';
 
@@ -10,6 +13,12 @@ export function createBalancer(plan: BalancerPlan, random: Random): Balancer {
       return createRoundRobin(random);
     case 'least_conn':
       return createLeastConn(random);
+    case 'ewma':
+      return createEwma(random, plan.decayMs);
+    case 'chash':
+      return createConsistentHash(plan.boundedLoad);
+    case 'random':
+      return createRandom(random);
     default:
       throw new Error(`there is no balancer of type "${plan.type}"`);
   }

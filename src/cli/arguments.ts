@@ -32,10 +32,18 @@ export interface ExplainOptions {
   readonly json: boolean;
 }
 
+/** What `headgate simulate` was asked. */
+export interface SimulateOptions {
+  readonly file: string;
+  /** Where to draw the chart; undefined for nowhere. */
+  readonly svg: string | undefined;
+}
+
 export type Command =
   | { readonly name: 'help' | 'version' | 'demo' }
   | { readonly name: 'check'; readonly file: string }
   | { readonly name: 'explain'; readonly options: ExplainOptions }
+  | { readonly name: 'simulate'; readonly options: SimulateOptions }
   | { readonly name: 'run'; readonly options: RunOptions };
 
 export const HELP = `headgate: a load balancer that follows your service registry
@@ -44,6 +52,7 @@ export const HELP = `headgate: a load balancer that follows your service registr
   headgate check -c headgate.yaml           print every error of a configuration; exit code 1 if there is one
   headgate explain GET URL [-H LINE]…       how a running gateway would handle a request, with nothing sent: routes, nodes, pick;
                                             --client IP, --admin ADDRESS, --json
+  headgate simulate FILE [--svg FILE]       play a scenario of nodes, load and failures through, without a network
   headgate demo                             a registry, three services and a gateway on this machine, to try out
   headgate version | help
 
@@ -95,11 +104,13 @@ export function parseCommand(args: readonly string[]): Command {
     }
     case 'explain':
       return { name: 'explain', options: explainOptions(rest) };
+    case 'simulate':
+      return { name: 'simulate', options: simulateOptions(rest) };
     case 'run':
       if (rest.includes('--help') || rest.includes('-h')) return { name: 'help' };
       return { name: 'run', options: runOptions(rest) };
     default:
-      throw new UsageError(`"${name}" is not a command: run, check, explain, demo, version and help are`);
+      throw new UsageError(`"${name}" is not a command: run, check, explain, simulate, demo, version and help are`);
   }
 }
 
@@ -141,6 +152,14 @@ function explainOptions(args: readonly string[]): ExplainOptions {
     admin: (values.admin as string | undefined) ?? '127.0.0.1:9180',
     json: values.json === true,
   };
+}
+
+function simulateOptions(args: readonly string[]): SimulateOptions {
+  const { values, positionals } = parsed(args, { svg: { type: 'string' } }, true);
+  const [file, ...more] = positionals;
+  if (file === undefined || more.length > 0)
+    throw new UsageError('simulate needs a file: headgate simulate scenario.yaml');
+  return { file, svg: values.svg as string | undefined };
 }
 
 type Flags = NonNullable<Parameters<typeof parseArgs>[0]>['options'];

@@ -21,6 +21,10 @@ export async function main(args: readonly string[]): Promise<number> {
         const { explain } = await import('./explain.ts');
         return await explain(command.options, process.stdout);
       }
+      case 'simulate': {
+        const { simulate } = await import('./simulate.ts');
+        return await simulate(command.options, process.stdout);
+      }
       case 'demo': {
         const { demo } = await import('./demo.ts');
         return await demo();

@@ -31,10 +31,11 @@ export async function run(options: RunOptions): Promise<number> {
     random: systemRandom,
     log,
   });
-  const { http, tcp, admin, dns } = gateway.addresses;
+  const { http, tcp, udp, admin, dns } = gateway.addresses;
   const places = [
     ...http.map((address) => `http ${formatAddress(address)}`),
     ...tcp.map((address) => `tcp ${formatAddress(address)}`),
+    ...udp.map((address) => `udp ${formatAddress(address)}`),
     ...(dns ? [`dns ${formatAddress(dns)}`] : []),
   ];
   log.info(
@@ -43,6 +44,7 @@ export async function run(options: RunOptions): Promise<number> {
     {
       http,
       tcp,
+      udp,
       admin,
       ...(dns ? { dns } : {}),
     },

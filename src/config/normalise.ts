@@ -19,6 +19,7 @@ import type {
 type FilledDocument = Filled<typeof documentSchema>;
 type Given<K extends 'routes' | 'services' | 'upstreams' | 'stream_routes' | 'ssls'> = FilledDocument[K][number];
 type GivenInline = NonNullable<Given<'routes'>['upstream']>;
+type GivenNodes = NonNullable<GivenInline['nodes']>;
 
 /** The one shape that the rest of the program reads, from a valid document. Frozen all the way down. */
 export function normalise(input: DocumentInput): Document {
@@ -49,11 +50,16 @@ function upstream({ id, ...given }: Given<'upstreams'>): Upstream {
   return { id: String(id), ...inlineUpstream(given) };
 }
 
-function inlineUpstream({ nodes, ...given }: GivenInline): InlineUpstream {
+function inlineUpstream({ sources, ...given }: GivenInline): InlineUpstream {
+  const upstream = withNodeList(given);
+  return sources === undefined ? upstream : { ...upstream, sources: sources.map(withNodeList) };
+}
+
+function withNodeList<T extends { readonly nodes?: GivenNodes }>({ nodes, ...given }: T) {
   return nodes === undefined ? given : { ...given, nodes: nodeList(nodes) };
 }
 
-function nodeList(nodes: NonNullable<GivenInline['nodes']>): readonly ConfigNode[] {
+function nodeList(nodes: GivenNodes): readonly ConfigNode[] {
   if (Array.isArray(nodes)) return nodes as readonly ConfigNode[];
   return Object.entries(nodes as Readonly<Record<string, number>>).flatMap(([text, weight]) => {
     const address = parseAddress(text);

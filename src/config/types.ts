@@ -38,9 +38,18 @@ export type Subset = Filled<typeof subsetSchema>;
 export type Checks = Filled<typeof checksSchema>;
 export type ActiveChecks = Filled<typeof activeChecksSchema>;
 
+type FilledUpstream = Filled<typeof inlineUpstreamSchema>;
+type FilledNodeSource = NonNullable<FilledUpstream['sources']>[number];
+
 /** `nodes` is absent when they come from a registry: then `service_name` and `discovery_type` are there. */
-export interface InlineUpstream extends Omit<Filled<typeof inlineUpstreamSchema>, 'nodes'> {
+export interface ConfigNodeSource extends Omit<FilledNodeSource, 'nodes'> {
   readonly nodes?: readonly ConfigNode[];
+}
+
+/** Says where its nodes come from as a source does, or has `sources`. */
+export interface InlineUpstream extends Omit<FilledUpstream, 'nodes' | 'sources'> {
+  readonly nodes?: readonly ConfigNode[];
+  readonly sources?: readonly ConfigNodeSource[];
 }
 
 export interface Upstream extends InlineUpstream {

@@ -1,4 +1,5 @@
 import { HealthMonitor } from '../health/monitor.ts';
+import type { ActiveCheckPlan, Probe } from '../health/types.ts';
 import { Health } from '../upstream/node-table.ts';
 import type { Tools } from './discoveries.ts';
 import type { NodeSlots } from './node-slots.ts';
@@ -6,27 +7,31 @@ import type { Outliers } from './outliers.ts';
 import type { Publisher } from './publisher.ts';
 import type { Statistics } from './statistics.ts';
 
-/** Active checks write what they find into the node table, and every worker sees it at its next pick. */
+/**
+ * Active checks write what they find into the node table, and every worker sees it at its next pick. `createProbe` replaces
+ * the probes over real sockets.
+ */
 export function createMonitor(
   { clock, random, log }: Tools,
   statistics: Statistics,
   nodeSlots: NodeSlots,
   publisher: Publisher,
   outliers: Outliers,
+  createProbe?: (plan: ActiveCheckPlan) => Probe,
 ): HealthMonitor {
   return new HealthMonitor({
     clock,
     random,
     log,
+    ...(createProbe ? { createProbe } : {}),
     onChange: (key, health) => {
       const slot = nodeSlots.get(key);
       const upstream = publisher.upstreams.get(key.slice(0, key.lastIndexOf('|')));
       if (slot === undefined || !upstream) return;
       const { table } = statistics;
-      if (health === 'healthy' && table.health(slot) === Health.unhealthy) {
-        table.beginRamp(slot, clock.now());
-        outliers.checkPassed(key);
-      }
+      const before = table.health(slot);
+      if (health === 'healthy' && before !== Health.unknown) table.beginRamp(slot, clock.now());
+      if (health === 'healthy' && before === Health.unhealthy) outliers.checkPassed(key);
       table.setHealth(slot, Health[health]);
       table.bump(upstream.slot);
     },

@@ -21,8 +21,9 @@ export class GatewayAdminViews implements AdminViews {
     this.#parts = {
       clock,
       statistics,
-      sourceOf: (id) => assembly.sourceOf(id),
-      nodeSet: (source) => (source.kind === 'static' ? undefined : nodeSets.get(source.query)),
+      sourcesOf: (id) => assembly.sourcesOf(id),
+      nodesOf: (id) => assembly.nodesOf(id),
+      nodeSet: (query) => nodeSets.get(query),
       ejection: (key) => supervision.outliers.ejection(key),
       decision: (id, node) => overrides.of(id, node),
       lastProbeError: (key) => {

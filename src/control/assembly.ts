@@ -1,15 +1,16 @@
-import { formatAddress } from '../core/address.ts';
 import { sameData } from '../core/json.ts';
 import type { NodeSets } from '../discovery/node-sets.ts';
-import { type Node, type NodeSet, type ServiceQuery, sourceKey } from '../discovery/types.ts';
+import { labelOf, type NodeSet, type ServiceQuery, sourceKey } from '../discovery/types.ts';
 import type { HealthMonitor } from '../health/monitor.ts';
-import type { HealthTarget } from '../health/types.ts';
-import type { Definitions, NodeSource, UpstreamDefinition } from './definitions.ts';
+import type { Definitions, UpstreamDefinition } from './definitions.ts';
+import { subsetOf } from './deterministic-subset.ts';
+import { HealthTargets } from './health-targets.ts';
 import type { NodeHistory } from './node-history.ts';
-import { nodeKey } from './node-slots.ts';
+import { type GatheredNodes, gatherNodes, type NodeSource } from './node-sources.ts';
 import type { CompiledUpstream, Publisher } from './publisher.ts';
 import type { Supervision } from './supervision.ts';
 
+const NO_NODES: GatheredNodes = { nodes: [], origins: [] };
 const NOTHING: Definitions = {
   upstreams: new Map(),
   routes: [],
@@ -34,6 +35,9 @@ export class Assembly {
   #autoIds: ReadonlySet<string> = new Set();
   #autoQueries: readonly ServiceQuery[] = [];
   #upstreams: ReadonlyMap<string, UpstreamDefinition> = new Map();
+  /** The nodes of each upstream as they were compiled last. */
+  readonly #gathered = new Map<string, GatheredNodes>();
+  readonly #healthTargets = new HealthTargets();
   /** Ids of upstreams by the service that feeds them. */
   #consumers = new Map<string, string[]>();
   /** Ids of upstreams that may have changed, and why. */
@@ -76,8 +80,14 @@ export class Assembly {
     this.#want();
   }
 
-  sourceOf(upstreamId: string): NodeSource | undefined {
-    return this.#upstreams.get(upstreamId)?.source;
+  /** None once the upstream is gone. */
+  sourcesOf(upstreamId: string): readonly NodeSource[] {
+    return this.#upstreams.get(upstreamId)?.sources ?? [];
+  }
+
+  /** The nodes that the plan in force was made of. */
+  nodesOf(upstreamId: string): GatheredNodes {
+    return this.#gathered.get(upstreamId) ?? NO_NODES;
   }
 
   isAutomatic(routeId: string): boolean {
@@ -91,9 +101,14 @@ export class Assembly {
     const compiled = new Map<string, CompiledUpstream | null>();
     for (const [id, cause] of this.#dirty) {
       const definition = this.#upstreams.get(id);
-      const upstream = definition ? this.#compile(definition) : null;
-      compiled.set(id, upstream);
-      this.#history.record(id, upstream?.nodes ?? [], cause);
+      const gathered = definition ? gatherNodes(definition.sources, this.#nodeSets) : NO_NODES;
+      compiled.set(
+        id,
+        definition ? { id, ...definition.settings, nodes: subsetOf(gathered.nodes, definition.subsetting) } : null,
+      );
+      if (definition) this.#gathered.set(id, gathered);
+      else this.#gathered.delete(id);
+      this.#history.record(id, gathered, cause);
     }
     this.#dirty.clear();
     const routes = this.#routesDirty ? [...this.#file.routes, ...this.#auto.routes] : null;
@@ -101,7 +116,8 @@ export class Assembly {
     const certificates = this.#routesDirty ? this.#file.certificates : null;
     this.#routesDirty = false;
     this.#publisher.update(compiled, routes, streamRoutes, certificates);
-    this.#monitor.track(this.#targets());
+    const targets = this.#healthTargets.of(this.#publisher.upstreams, this.#upstreams);
+    if (targets) this.#monitor.track(targets);
     this.#supervision.follow(this.#upstreams, this.#publisher.upstreams, this.#file.routeBreakers);
   }
 
@@ -125,19 +141,18 @@ export class Assembly {
     this.#upstreams = after;
     this.#routesDirty = true;
     this.#consumers = new Map();
-    for (const { id, source } of after.values()) {
-      if (source.kind !== 'service') continue;
-      const key = sourceKey(source.query);
-      this.#consumers.set(key, [...(this.#consumers.get(key) ?? []), id]);
+    for (const { id, sources } of after.values()) {
+      for (const query of questionsOf(sources)) {
+        const key = sourceKey(query);
+        this.#consumers.set(key, [...(this.#consumers.get(key) ?? []), id]);
+      }
     }
     this.#want();
     this.#schedule();
   }
 
   #want(): void {
-    const queries = [...this.#upstreams.values()].flatMap(({ source }) =>
-      source.kind === 'service' ? [source.query] : [],
-    );
+    const queries = [...this.#upstreams.values()].flatMap(({ sources }) => questionsOf(sources));
     this.#nodeSets.want([...queries, ...this.#autoQueries]);
   }
 
@@ -151,44 +166,16 @@ export class Assembly {
     this.#scheduled = true;
     setImmediate(() => this.flush());
   }
+}
 
-  #compile(definition: UpstreamDefinition): CompiledUpstream {
-    return { id: definition.id, ...definition.settings, nodes: distinct(this.#nodesOf(definition.source)) };
-  }
-
-  #nodesOf(source: NodeSource): readonly Node[] {
-    if (source.kind === 'service') return this.#nodeSets.get(source.query)?.nodes ?? [];
-    return source.nodes;
-  }
-
-  #targets(): HealthTarget[] {
-    const targets: HealthTarget[] = [];
-    for (const { id, nodes } of this.#publisher.upstreams.values()) {
-      const definition = this.#upstreams.get(id);
-      const checks = definition?.checks;
-      if (!checks) continue;
-      for (const { node } of nodes) {
-        const address = { host: node.host, port: definition.checkPort ?? node.port };
-        targets.push({ key: nodeKey(id, node), address, checks });
-      }
-    }
-    return targets;
-  }
+/** What is asked for the upstream alone: claimed nodes come with the questions of the automatic routes. */
+function questionsOf(sources: readonly NodeSource[]): readonly ServiceQuery[] {
+  return sources.flatMap((source) => (source.kind === 'service' ? [source.query] : []));
 }
 
 /** What a change of a node set is put down to in the history. */
 export function causeOf({ query, state, cached, reason }: NodeSet): string {
-  const origin = `${query.source}: ${query.service}`;
+  const origin = `${query.source}: ${labelOf(query)}`;
   if (cached) return `${origin}, as last known by an earlier process`;
   return state === 'held' ? `${origin}, held by the guard: ${reason}` : origin;
-}
-
-/** An address is a node of an upstream once: of two with the same address the first counts. */
-function distinct(nodes: readonly Node[]): readonly Node[] {
-  const seen = new Set<string>();
-  const kept = nodes.filter((node) => {
-    const address = formatAddress(node);
-    return !seen.has(address) && seen.add(address);
-  });
-  return kept.length === nodes.length ? nodes : kept;
 }

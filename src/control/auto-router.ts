@@ -15,6 +15,7 @@ import {
   type RouteConflict,
 } from './auto-types.ts';
 import { type Definitions, defineResources, sourceFilters, type UpstreamDefinition } from './definitions.ts';
+import { queryOf } from './node-sources.ts';
 import type { CompiledRoute, CompiledStreamRoute } from './publisher.ts';
 import { parseTemplate, type RouteTemplate } from './route-template.ts';
 
@@ -117,8 +118,9 @@ export class AutoRouter {
     const before = this.#derived;
     this.#derived = deriveAutoRoutes(sets, this.#templates, before);
     this.#report(before);
-    assembly.setAuto(this.#definitions(), ({ source }) => {
-      return (source.kind === 'static' ? undefined : this.#changed.get(sourceKey(source.query))) ?? cause;
+    assembly.setAuto(this.#definitions(), ({ sources: [source] }) => {
+      const query = source && queryOf(source);
+      return (query && this.#changed.get(sourceKey(query))) ?? cause;
     });
     this.#changed.clear();
   }
@@ -157,10 +159,12 @@ export class AutoRouter {
     return {
       id,
       settings: this.#settings,
-      source: { kind: 'claimed', query, nodes },
+      sources: [{ kind: 'claimed', query, nodes }],
       checks: null,
       outliers: null,
       breaker: null,
+      limit: { max: 0, adaptive: null },
+      subsetting: null,
       checkPort: null,
     };
   }
@@ -203,6 +207,7 @@ function defineRoute({ id, claim, upstream }: AutoRoute): CompiledRoute[] {
       subset: null,
       timeouts: null,
       websocket: true,
+      headroom: 1,
       breaker: null,
       stripPrefix: claim.stripPrefix,
     },
@@ -214,6 +219,7 @@ function defineStreamRoute({ id, claim, upstream }: AutoRoute): CompiledStreamRo
   return [
     {
       id,
+      protocol: 'tcp',
       serverAddr: null,
       serverPort: claim.port,
       remoteAddrs: [],

@@ -1,4 +1,4 @@
-import { claimKey, type RouteClaim } from '../discovery/claims.ts';
+import { claimKey, type RouteClaim, type TagWarning } from '../discovery/claims.ts';
 import { hasRouteTags, readTags } from '../discovery/tags.ts';
 import type { Node, NodeSet } from '../discovery/types.ts';
 import { settleConflicts } from './auto-conflicts.ts';
@@ -78,21 +78,49 @@ function demandsOf(set: NodeSet, template: RouteTemplate | null, warn: (warning:
     { readonly claim: RouteClaim; readonly nodes: Node[]; readonly shares: (number | null)[] }
   >();
   for (const node of set.nodes) {
-    const fallback = template?.expand(service, node) ?? null;
-    const broken = typeof fallback === 'string';
-    const reading = readTags(service, node, broken ? null : fallback);
+    const reading = readNode(service, node, template);
     for (const warning of reading.warnings) warn({ source, ...warning });
-    if (broken && reading.claims.length === 0) warn({ source, service, tag: '', message: fallback });
-    const taken = reading.weight === null ? node : { ...node, weight: reading.weight };
-    for (const claim of reading.claims) {
-      const key = claimKey(claim);
+    for (const [key, claim] of reading.claims) {
       const entry = byClaim.get(key) ?? { claim, nodes: [], shares: [] };
       byClaim.set(key, entry);
-      entry.nodes.push(taken);
+      entry.nodes.push(reading.taken);
       entry.shares.push(reading.share);
     }
   }
   return [...byClaim].map(([key, { claim, nodes, shares }]) => {
     return { id: `auto:${source}:${service}:${key}`, source, service, claim, nodes: weighted(nodes, shares) };
   });
+}
+
+interface NodeReading {
+  readonly service: string;
+  readonly template: RouteTemplate | null;
+  /** The node with the weight that its tags state. */
+  readonly taken: Node;
+  /** By their keys. */
+  readonly claims: readonly (readonly [string, RouteClaim])[];
+  readonly share: number | null;
+  readonly warnings: readonly TagWarning[];
+}
+
+/** One changed instance among ten thousand must not have the tags of all read again either. */
+const nodeReadings = new WeakMap<Node, NodeReading>();
+
+function readNode(service: string, node: Node, template: RouteTemplate | null): NodeReading {
+  const known = nodeReadings.get(node);
+  if (known && known.service === service && known.template === template) return known;
+  const fallback = template?.expand(service, node) ?? null;
+  const fault = typeof fallback === 'string' ? fallback : null;
+  const { claims, weight, share, warnings } = readTags(service, node, typeof fallback === 'string' ? null : fallback);
+  const isUnusable = fault !== null && claims.length === 0;
+  const reading = {
+    service,
+    template,
+    taken: weight === null ? node : { ...node, weight },
+    claims: claims.map((claim) => [claimKey(claim), claim] as const),
+    share,
+    warnings: isUnusable ? [...warnings, { service, tag: '', message: fault }] : warnings,
+  };
+  nodeReadings.set(node, reading);
+  return reading;
 }

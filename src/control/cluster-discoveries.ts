@@ -3,6 +3,7 @@ import type { ConsulKvOptions } from '../discovery/consul-kv.ts';
 import type { EtcdOptions } from '../discovery/etcd-client.ts';
 import type { FileOptions } from '../discovery/file-services.ts';
 import type { KubernetesOptions } from '../discovery/kubernetes-options.ts';
+import { secretOf } from './consul-settings.ts';
 
 const SECOND = 1000;
 
@@ -41,10 +42,10 @@ export function fileOptions({ path, weight, interval }: FileSettings): FileOptio
 }
 
 export function consulKvOptions(settings: ConsulKvSettings): ConsulKvOptions {
-  const { servers, token, datacenter, prefix, weight, timeout } = settings;
+  const { servers, token, token_file: tokenFile, datacenter, prefix, weight, timeout } = settings;
   return {
     servers,
-    token: token ?? null,
+    token: secretOf(token, tokenFile),
     datacenter: datacenter ?? null,
     prefix,
     defaultWeight: weight,

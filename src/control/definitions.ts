@@ -1,6 +1,6 @@
 import type {
-  ActiveChecks,
   ConfigNode,
+  ConfigNodeSource,
   DiscoverySettings,
   Document,
   InlineUpstream,
@@ -8,32 +8,33 @@ import type {
   Service,
   StreamRoute,
 } from '../config/types.ts';
-import type { Node, ServiceQuery } from '../discovery/types.ts';
+import type { Node } from '../discovery/types.ts';
 import type { BreakerPlan } from '../health/breaker/types.ts';
 import type { OutlierPlan } from '../health/outliers/types.ts';
 import type { ActiveCheckPlan } from '../health/types.ts';
 import type { PlannedCertificate, PlannedStreaming, Timeouts } from '../upstream/plan.ts';
+import { type LimitRule, limitRule } from './adaptive-limits.ts';
+import { planBalancer, planHash, planSticky } from './balancing.ts';
 import { defineCertificates, defineTls } from './certificates.ts';
+import { checkPlan } from './check-plan.ts';
+import { planSubsetting, type Subsetting } from './deterministic-subset.ts';
+import type { NodeSource } from './node-sources.ts';
 import { breakerRules, planBreaker, planOutliers, planPassive } from './passive-plans.ts';
 import { PEM_TEXT, type PemSource } from './pem-files.ts';
 import type { CompiledRoute, CompiledStreamRoute, CompiledUpstream } from './publisher.ts';
 import { planSpread, planSubset } from './spread.ts';
 
-/** Where an upstream's nodes come from. */
-export type NodeSource =
-  | { readonly kind: 'static'; readonly nodes: readonly Node[] }
-  | { readonly kind: 'service'; readonly query: ServiceQuery }
-  /** Instances that claimed a route by their tags; `nodes` are those of this moment. */
-  | { readonly kind: 'claimed'; readonly query: ServiceQuery; readonly nodes: readonly Node[] };
-
 /** An upstream as the resources define it: everything but the nodes of this moment. */
 export interface UpstreamDefinition {
   readonly id: string;
   readonly settings: Omit<CompiledUpstream, 'id' | 'nodes'>;
-  readonly source: NodeSource;
+  /** Where its nodes come from; of two nodes with the same address that of the earlier source counts. */
+  readonly sources: readonly NodeSource[];
   readonly checks: ActiveCheckPlan | null;
   readonly outliers: OutlierPlan | null;
   readonly breaker: BreakerPlan | null;
+  readonly limit: LimitRule;
+  readonly subsetting: Subsetting | null;
   /** Port to probe; null for the node's own. */
   readonly checkPort: number | null;
 }
@@ -49,6 +50,9 @@ export interface Definitions {
 }
 
 const SECOND = 1000;
+
+/** Part of the nodes' limits that a route's requests may use, by its importance. */
+const HEADROOM = { high: 1.2, normal: 1, low: 0.7 } as const;
 
 /**
  * The resources of a validated configuration. Pure but for the files that `pem` reads; throws a HeadgateError when a certificate
@@ -116,6 +120,7 @@ function defineRoute(
     timeouts: route.timeout && inherited ? { ...inherited, ...timeouts(route.timeout) } : null,
     websocket: route.enable_websocket && (service?.enable_websocket ?? true),
     stripPrefix: null,
+    headroom: HEADROOM[route.importance],
     breaker: planBreaker(route.circuit_breaker),
   };
 }
@@ -123,6 +128,7 @@ function defineRoute(
 function defineStreamRoute(route: StreamRoute, services: ReadonlyMap<string, Service>): CompiledStreamRoute {
   return {
     id: route.id,
+    protocol: route.protocol ?? null,
     serverAddr: route.server_addr ?? null,
     serverPort: route.server_port ?? null,
     remoteAddrs: route.remote_addrs,
@@ -140,11 +146,13 @@ function defineUpstream(id: string, upstream: InlineUpstream, document: Document
   return {
     id,
     settings: {
-      balancer: { type: upstream.type, decayMs: 10_000, boundedLoad: 0 },
-      hash: null,
+      balancer: planBalancer(upstream),
+      hash: planHash(upstream),
+      sticky: planSticky(upstream),
       spread: planSpread(upstream, document.zone),
       passive: planPassive(upstream),
       breaker: planBreaker(upstream.circuit_breaker),
+      limited: upstream.node_limit !== undefined,
       timeouts: timeouts(upstream.timeout),
       retries: upstream.retries ?? null,
       retryTimeout: upstream.retry_timeout * SECOND,
@@ -153,25 +161,26 @@ function defineUpstream(id: string, upstream: InlineUpstream, document: Document
       keepalive: { size: pool.size, idleTimeout: pool.idle_timeout * SECOND, requests: pool.requests },
       ...(stream ? { stream } : {}),
     },
-    source: sourceOf(upstream, document.discovery),
+    sources: (upstream.sources ?? [{ ...upstream, priority: 0 }]).map((source) => sourceOf(source, document.discovery)),
     checks: upstream.checks?.active ? checkPlan(upstream.checks.active) : null,
     outliers: upstream.checks?.passive ? planOutliers(upstream.checks.passive) : null,
     breaker: breakerRules(upstream.circuit_breaker),
+    limit: limitRule(upstream),
+    subsetting: planSubsetting(upstream),
     checkPort: upstream.checks?.active?.port ?? null,
   };
 }
 
 /** Null when nothing is said that matters to streams. */
 function streamingOf(id: string, upstream: InlineUpstream, pem: PemSource): PlannedStreaming | null {
-  const { proxy_protocol, max_connections_per_node, on_node_gone } = upstream;
+  const { proxy_protocol, on_node_gone } = upstream;
   const stream: PlannedStreaming = {
     proxyProtocol: proxy_protocol ?? 0,
     tls: defineTls(id, upstream, pem),
-    maxConnectionsPerNode: max_connections_per_node ?? 0,
     closeAfter: closeAfterOf(on_node_gone),
   };
-  const isPlain = stream.proxyProtocol === 0 && stream.tls === null && stream.maxConnectionsPerNode === 0;
-  return isPlain && stream.closeAfter === null ? null : stream;
+  const isPlain = stream.proxyProtocol === 0 && stream.tls === null && stream.closeAfter === null;
+  return isPlain ? null : stream;
 }
 
 function closeAfterOf(onNodeGone: InlineUpstream['on_node_gone']): number | null {
@@ -179,11 +188,11 @@ function closeAfterOf(onNodeGone: InlineUpstream['on_node_gone']): number | null
   return onNodeGone === 'close' ? 0 : null;
 }
 
-function sourceOf(upstream: InlineUpstream, discovery: DiscoverySettings): NodeSource {
-  if (upstream.nodes) return { kind: 'static', nodes: upstream.nodes.map(staticNode) };
-  const source = upstream.discovery_type ?? '';
-  const args = { ...sourceFilters(source, discovery), ...upstream.discovery_args };
-  return { kind: 'service', query: { source, service: upstream.service_name ?? '', args } };
+function sourceOf({ priority, ...given }: ConfigNodeSource, discovery: DiscoverySettings): NodeSource {
+  if (given.nodes) return { kind: 'static', nodes: given.nodes.map((node) => staticNode(node, priority)) };
+  const source = given.discovery_type ?? '';
+  const args = { ...sourceFilters(source, discovery), ...given.discovery_args };
+  return { kind: 'service', query: { source, service: given.service_name ?? '', args }, priority };
 }
 
 /** Filters that hold for every service of a source; `discovery_args` of an upstream override them. */
@@ -191,35 +200,12 @@ export function sourceFilters(source: string, discovery: DiscoverySettings): Rea
   return source === 'consul' && discovery.consul?.tag !== undefined ? { tag: discovery.consul.tag } : {};
 }
 
-function staticNode(node: ConfigNode): Node {
-  const { host, port, weight, priority, metadata } = node;
-  return { host, port, weight, priority, metadata, tags: [] };
+function staticNode(node: ConfigNode, priority: number): Node {
+  const { host, port, weight, metadata } = node;
+  return { host, port, weight, priority: node.priority + priority, metadata, tags: [] };
 }
 
 function timeouts<T extends Partial<Timeouts>>(seconds: T): T {
   const entries = Object.entries(seconds).map(([name, value]) => [name, value * SECOND]);
   return Object.fromEntries(entries) as T;
-}
-
-function checkPlan(active: ActiveChecks): ActiveCheckPlan {
-  return {
-    type: active.type,
-    timeoutMs: active.timeout * SECOND,
-    concurrency: active.concurrency,
-    host: active.host ?? null,
-    path: active.http_path,
-    headers: active.req_headers,
-    healthy: {
-      intervalMs: active.healthy.interval * SECOND,
-      statuses: active.healthy.http_statuses,
-      successes: active.healthy.successes,
-    },
-    unhealthy: {
-      intervalMs: active.unhealthy.interval * SECOND,
-      statuses: active.unhealthy.http_statuses,
-      httpFailures: active.unhealthy.http_failures,
-      tcpFailures: active.unhealthy.tcp_failures,
-      timeouts: active.unhealthy.timeouts,
-    },
-  };
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { watchFile } from '../config/file-watch.ts';
-import type { ConsulSettings, DiscoverySettings, Document } from '../config/types.ts';
+import type { DiscoverySettings, Document } from '../config/types.ts';
 import { formatAddress, parseAddress } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -8,7 +8,6 @@ import type { Random } from '../core/random.ts';
 import type { Closable, Scope } from '../core/scope.ts';
 import { ConsulDiscovery } from '../discovery/consul.ts';
 import { ConsulKvDiscovery } from '../discovery/consul-kv.ts';
-import type { ConsulOptions } from '../discovery/consul-options.ts';
 import { DnsDiscovery } from '../discovery/dns.ts';
 import { EtcdDiscovery } from '../discovery/etcd.ts';
 import { EurekaDiscovery } from '../discovery/eureka.ts';
@@ -20,12 +19,11 @@ import type { WatchFile } from '../discovery/resolv-conf-file.ts';
 import type { Discovery } from '../discovery/types.ts';
 import { EmbeddedRegistry } from '../registry/server.ts';
 import { consulKvOptions, etcdOptions, fileOptions, kubernetesOptions } from './cluster-discoveries.ts';
+import { consulOptions } from './consul-settings.ts';
 import { dnsOptions } from './dns-settings.ts';
 import { eurekaOptions, nacosOptions } from './fleet-settings.ts';
 
 const SECOND = 1000;
-/** The embedded registry is in this process and keeps as many questions waiting, and some more for others. */
-const OWN_WATCHES = 4000;
 
 export interface Tools {
   readonly clock: Clock;
@@ -78,24 +76,4 @@ export function createDiscoveries(
   if (consul_kv) add(new ConsulKvDiscovery(consulKvOptions(consul_kv), tools, log));
   if (etcd) add(new EtcdDiscovery(etcdOptions(etcd), tools, log));
   return discoveries;
-}
-
-/** Without a block under `discovery` it is the embedded registry that is followed. */
-function consulOptions(consul: ConsulSettings | undefined, registryUrl: string | null): ConsulOptions {
-  const servers = consul ? consul.servers : [registryUrl ?? ''];
-  const own = registryUrl !== null && servers.every((server) => URL.parse(server)?.origin === registryUrl);
-  return {
-    servers,
-    token: consul?.token ?? null,
-    datacenter: consul?.datacenter ?? null,
-    passingOnly: consul?.passing_only ?? true,
-    consistency: consul?.stale === false ? 'default' : 'stale',
-    cached: consul?.cached ?? false,
-    defaultWeight: consul?.weight ?? 1,
-    wait: (consul?.timeout.wait ?? 60) * SECOND,
-    connectTimeout: (consul?.timeout.connect ?? 2) * SECOND,
-    timeout: (consul?.timeout.read ?? 5) * SECOND,
-    concurrency: consul?.concurrency ?? 16,
-    maxWatches: own ? OWN_WATCHES : (consul?.max_watches ?? OWN_WATCHES),
-  };
 }

@@ -4,7 +4,7 @@ import type { Directory } from '../dns/zone.ts';
 import type { NodeTable } from '../upstream/node-table.ts';
 import type { PlannedUpstream } from '../upstream/plan.ts';
 import { candidateOf, selectUsable } from '../upstream/ready-set.ts';
-import type { NodeSource } from './definitions.ts';
+import { type NodeSource, queryOf } from './node-sources.ts';
 
 export interface DnsDirectoryParts {
   readonly clock: Clock;
@@ -12,7 +12,7 @@ export interface DnsDirectoryParts {
   readonly nodeSets: Pick<NodeSets, 'get'>;
   /** The plan in force; its version grows with every change. */
   readonly plan: { readonly version: number; readonly upstreams: ReadonlyMap<string, PlannedUpstream> };
-  sourceOf(upstreamId: string): NodeSource | undefined;
+  sourcesOf(upstreamId: string): readonly NodeSource[];
 }
 
 /**
@@ -37,7 +37,7 @@ export function dnsDirectory(parts: DnsDirectoryParts): Directory {
 }
 
 /** Ids of upstreams by name, in lower case: names in DNS know no other. An id counts before a service of that name. */
-function namesOf({ plan, sourceOf }: DnsDirectoryParts): ReadonlyMap<string, string> {
+function namesOf({ plan, sourcesOf }: DnsDirectoryParts): ReadonlyMap<string, string> {
   const ids = [...plan.upstreams.keys()];
   const names = new Map<string, string>();
   const add = (name: string, id: string) => {
@@ -45,16 +45,19 @@ function namesOf({ plan, sourceOf }: DnsDirectoryParts): ReadonlyMap<string, str
   };
   for (const id of ids) add(id, id);
   for (const id of ids) {
-    const source = sourceOf(id);
-    if (source && source.kind !== 'static') add(source.query.service, id);
+    for (const source of sourcesOf(id)) {
+      const query = queryOf(source);
+      if (query) add(query.service, id);
+    }
   }
   return names;
 }
 
-/** Nothing was heard of the nodes yet, which is not the same as that there are none. */
-function isUnknown({ nodeSets, sourceOf }: DnsDirectoryParts, upstream: PlannedUpstream): boolean {
-  const source = sourceOf(upstream.id);
-  if (!source || source.kind === 'static') return false;
-  const state = nodeSets.get(source.query)?.state ?? 'init';
-  return state === 'init' || state === 'failed';
+/** Nothing was heard of the nodes of some source yet, which is not the same as that there are none. */
+function isUnknown({ nodeSets, sourcesOf }: DnsDirectoryParts, upstream: PlannedUpstream): boolean {
+  return sourcesOf(upstream.id).some((source) => {
+    const query = queryOf(source);
+    const state = query ? (nodeSets.get(query)?.state ?? 'init') : 'ok';
+    return state === 'init' || state === 'failed';
+  });
 }

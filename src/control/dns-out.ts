@@ -28,7 +28,7 @@ export async function startDns(parts: DnsOutParts, scope: Scope): Promise<Addres
     table: statistics.table,
     nodeSets,
     plan: publisher,
-    sourceOf: (id) => assembly.sourceOf(id),
+    sourcesOf: (id) => assembly.sourcesOf(id),
   });
   const address = parseAddress(settings.address) ?? { host: '127.0.0.1', port: 8600 };
   return scope.own(new DnsServer(address, new Zone(settings, directory, random), clock, log)).start();

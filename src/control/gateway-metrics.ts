@@ -40,8 +40,8 @@ export class GatewayMetrics implements MetricsSource {
   }
 
   listeners(): readonly ListenerMetrics[] {
-    const { http, tcp } = this.#state.listeners;
-    return [...http, ...tcp].map(({ name, slot }) => ({ name, slot }));
+    const { http, tcp, udp } = this.#state.listeners;
+    return [...http, ...tcp, ...udp].map(({ name, slot }) => ({ name, slot }));
   }
 
   upstreams(): readonly UpstreamMetrics[] {

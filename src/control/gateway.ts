@@ -55,6 +55,7 @@ export interface GatewayOptions extends Tools {
 export interface GatewayAddresses {
   readonly http: readonly Address[];
   readonly tcp: readonly Address[];
+  readonly udp: readonly Address[];
   readonly admin: Address;
   /** Null when there is no DNS listener. */
   readonly dns: Address | null;
@@ -216,6 +217,7 @@ export class Gateway implements Closable {
     this.#addresses = {
       http: listeners.http.map(({ address }) => address),
       tcp: listeners.tcp.map(({ address }) => address),
+      udp: listeners.udp.map(({ address }) => address),
       admin: adminAddress,
       dns,
       registryUrl,
@@ -226,8 +228,7 @@ export class Gateway implements Closable {
     const { document, log } = this.#options;
     const wanted = document.workers === 'auto' ? availableParallelism() : document.workers;
     const http = document.listen.map(({ address }) => address);
-    const tcp = document.stream_listen.map(({ address }) => address);
-    const listeners = await planListeners(http, tcp, wanted);
+    const listeners = await planListeners(http, document.stream_listen, wanted);
     const workers = listeners.reusePort ? wanted : 1;
     if (workers < wanted) {
       log.warn('workers.single', 'this system can not share a port between threads: one worker runs', { wanted });
@@ -276,15 +277,17 @@ export class Gateway implements Closable {
     outliers: Outliers,
   ): WorkerPool {
     const { clock, random, log } = this.#options;
-    const plans = [...listeners.http, ...listeners.tcp];
+    const plans = [...listeners.http, ...listeners.tcp, ...listeners.udp];
     const maxConnections = connectionCap(workers, plans.length);
     const { document } = this.#options;
+    const streams = document.stream_listen.filter(({ protocol }) => protocol === 'tcp');
     const http = listeners.http.map((plan, index) => {
       return { ...plan, maxConnections, options: httpListenerOptions(document.listen[index]!, document) };
     });
     const tcp = listeners.tcp.map((plan, index) => {
-      return { ...plan, maxConnections, options: tcpListenerOptions(document.stream_listen[index]!, document) };
+      return { ...plan, maxConnections, options: tcpListenerOptions(streams[index]!, document) };
     });
+    const udp = listeners.udp.map((plan) => ({ ...plan, maxConnections }));
     const limitsSources = [...http, ...tcp].some(({ options }) => options.sourceLimit > 0);
     const sources = limitsSources ? allocateSourceCounts(workers, random.below(2 ** 32)) : null;
     const seed = (index: number): WorkerSeed => ({
@@ -295,6 +298,7 @@ export class Gateway implements Closable {
       httpListeners: http,
       tcpListeners: tcp,
       breakers: statistics.breakerMemory,
+      udpListeners: udp,
       settings: dataPathSettings(this.#options.document),
       plan: publisher.whole(),
     });

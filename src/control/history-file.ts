@@ -6,7 +6,7 @@ import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
 import { NodeHistory, type UpstreamHistory } from './node-history.ts';
 
-const FORMAT = 'headgate node history 1';
+const FORMAT = 'headgate node history 2';
 const WRITE_DELAY_MS = 5_000;
 /** A file above this was not written by us: at most 200 changes for each upstream. */
 const MAX_BYTES = 256 * 1024 * 1024;

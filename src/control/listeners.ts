@@ -1,12 +1,16 @@
 import { createServer } from 'node:net';
+import type { StreamListenSettings } from '../config/types.ts';
 import { type Address, formatAddress, parseAddress } from '../core/address.ts';
 import { HeadgateError } from '../core/errors.ts';
 import { listenError } from '../core/listen-error.ts';
 import { type ListenerPlan, PLAIN_LISTENER } from '../l4/listener.ts';
+import type { UdpListenerPlan } from '../l4/udp-plan.ts';
+import { planUdpListeners } from './udp-listeners.ts';
 
 export interface ListenerPlans {
   readonly http: readonly ListenerPlan[];
   readonly tcp: readonly ListenerPlan[];
+  readonly udp: readonly UdpListenerPlan[];
   /** False where the system can't share a port between threads: then there must be one worker. */
   readonly reusePort: boolean;
 }
@@ -36,9 +40,10 @@ function tryBind(address: Address, reusePort: boolean): Promise<{ port: number; 
  */
 export async function planListeners(
   http: readonly string[],
-  tcp: readonly string[],
+  stream: readonly StreamListenSettings[],
   workers: number,
 ): Promise<ListenerPlans> {
+  const tcp = stream.filter(({ protocol }) => protocol === 'tcp').map(({ address }) => address);
   const names = [...http, ...tcp];
   const addresses: Address[] = [];
   let reusePort = true;
@@ -56,6 +61,9 @@ export async function planListeners(
     addresses.push(address);
     if (workers > 1 && (await tryBind(address, true)).result === 'unsupported') reusePort = false;
   }
+  const datagrams = stream.filter(({ protocol }) => protocol === 'udp');
+  const udp = await planUdpListeners(datagrams, names.length, workers);
+  if (workers > 1 && datagrams.length > 0) reusePort &&= udp.reusePort;
   const plans = addresses.map((address, slot) => ({
     name: names[slot]!.endsWith(':0') ? formatAddress(address) : names[slot]!,
     address,
@@ -64,5 +72,5 @@ export async function planListeners(
     maxConnections: 0,
     options: PLAIN_LISTENER,
   }));
-  return { http: plans.slice(0, http.length), tcp: plans.slice(http.length), reusePort };
+  return { http: plans.slice(0, http.length), tcp: plans.slice(http.length), udp: udp.plans, reusePort };
 }

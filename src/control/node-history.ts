@@ -1,6 +1,8 @@
 import { formatAddress } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
+import { editsBetween } from '../core/list-edits.ts';
 import type { Node } from '../discovery/types.ts';
+import type { GatheredNodes } from './node-sources.ts';
 
 /** A node as the history remembers it. */
 export interface RememberedNode {
@@ -8,6 +10,8 @@ export interface RememberedNode {
   readonly node: string;
   readonly weight: number;
   readonly priority: number;
+  /** The source that it came from: `static`, `consul: web`. */
+  readonly origin: string;
 }
 
 /** One change of an upstream's nodes. */
@@ -18,7 +22,7 @@ export interface HistoryEntry {
   readonly cause: string;
   readonly added: readonly RememberedNode[];
   readonly removed: readonly RememberedNode[];
-  /** Same address, other weight or priority. */
+  /** Same address, other weight, priority or origin. */
   readonly changed: readonly { readonly from: RememberedNode; readonly to: RememberedNode }[];
   /** Nodes after the change. */
   readonly total: number;
@@ -51,12 +55,13 @@ export class NodeHistory {
   }
 
   /** Notes the nodes that are in force from now on. Nothing is noted when they are the same as before. */
-  record(upstreamId: string, nodes: readonly Node[], cause: string): void {
+  record(upstreamId: string, { nodes, origins }: GatheredNodes, cause: string): void {
     const known = this.#upstreams.get(upstreamId) ?? { nodes: [], entries: [] };
-    const after = nodes.map(remember);
+    const after = nodes.map((node, index) => remember(node, origins[index]!));
     const entry = difference(known.nodes, after, this.#clock.wall(), cause);
-    if (!entry) return;
+    // Also when there is nothing to note: the next time the same objects are told by reference.
     known.nodes = after;
+    if (!entry) return;
     known.entries.push(entry);
     if (known.entries.length > MAX_ENTRIES) known.entries.shift();
     this.#upstreams.set(upstreamId, known);
@@ -99,8 +104,15 @@ export class NodeHistory {
   }
 }
 
-function remember(node: Node): RememberedNode {
-  return { node: formatAddress(node), weight: node.weight, priority: node.priority };
+const remembered = new WeakMap<Node, RememberedNode>();
+
+/** The same object as long as nothing of it changes: a large set is compared by reference. */
+function remember(node: Node, origin: string): RememberedNode {
+  const known = remembered.get(node);
+  if (known?.origin === origin) return known;
+  const made = { node: formatAddress(node), weight: node.weight, priority: node.priority, origin };
+  remembered.set(node, made);
+  return made;
 }
 
 function difference(
@@ -109,16 +121,22 @@ function difference(
   at: number,
   cause: string,
 ): HistoryEntry | null {
-  const left = new Map(before.map((node) => [node.node, node]));
+  const edits = editsBetween(before, after, Object.is);
+  const gone = edits.flatMap((edit) => before.slice(edit.at, edit.at + edit.remove));
+  const left = new Map(gone.map((node) => [node.node, node]));
   const added: RememberedNode[] = [];
   const changed: { from: RememberedNode; to: RememberedNode }[] = [];
-  for (const to of after) {
+  for (const to of edits.flatMap(({ insert }) => insert)) {
     const from = left.get(to.node);
     left.delete(to.node);
     if (!from) added.push(to);
-    else if (from.weight !== to.weight || from.priority !== to.priority) changed.push({ from, to });
+    else if (!isSame(from, to)) changed.push({ from, to });
   }
   const removed = [...left.values()];
   if (added.length + removed.length + changed.length === 0) return null;
   return { at, cause, added, removed, changed, total: after.length };
+}
+
+function isSame(a: RememberedNode, b: RememberedNode): boolean {
+  return a.weight === b.weight && a.priority === b.priority && a.origin === b.origin;
 }

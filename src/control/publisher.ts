@@ -1,5 +1,6 @@
 import { formatAddress } from '../core/address.ts';
 import { sameData } from '../core/json.ts';
+import { applyEdits, editsBetween, type ListEdit } from '../core/list-edits.ts';
 import type { Log } from '../core/log.ts';
 import type { Node } from '../discovery/types.ts';
 import type { CounterSums } from '../telemetry/counter-table.ts';
@@ -7,6 +8,7 @@ import { ROUTE_CAPACITY } from '../telemetry/counters.ts';
 import { UPSTREAM_CAPACITY } from '../upstream/node-table.ts';
 import {
   NO_ROUTE,
+  type NodeChange,
   type NodeOverride,
   type PlannedCertificate,
   type PlannedNode,
@@ -78,6 +80,7 @@ export class Publisher {
     return {
       version: this.#version,
       upstreams: [...this.#upstreams.values()],
+      nodeChanges: [],
       removedUpstreams: [],
       routes: this.#routes,
       streamRoutes: this.#streamRoutes,
@@ -96,32 +99,19 @@ export class Publisher {
     certificates: readonly PlannedCertificate[] | null = null,
   ): boolean {
     const version = this.#version + 1;
-    const changed: PlannedUpstream[] = [];
-    const removed: string[] = [];
-    const departed: string[] = [];
-    for (const [id, compiled] of upstreams) {
-      const before = this.#upstreams.get(id);
-      const after = compiled && this.#planUpstream(compiled);
-      if (after && sameData(before, after)) continue;
-      if (!after && !before) continue;
-      departed.push(...departedKeys(id, before, after ?? null));
-      this.#parts.joined(joinedSlots(before, after ?? null));
-      if (after) changed.push(after);
-      else removed.push(id);
-      this.#remember(id, after ?? null);
-    }
+    const { departed, ...changes } = this.#compare(upstreams);
     const nextRoutes = routes && this.#planRoutes(routes, this.#routes);
     const nextStreams = streamRoutes && this.#planRoutes(streamRoutes, this.#streamRoutes);
     const nextCertificates = certificates && !sameData(certificates, this.#certificates) ? certificates : null;
-    if (changed.length + removed.length === 0 && !nextRoutes && !nextStreams && !nextCertificates) return false;
+    const isSame = Object.values(changes).every((list) => list.length === 0);
+    if (isSame && !nextRoutes && !nextStreams && !nextCertificates) return false;
     if (nextRoutes) this.#routes = nextRoutes;
     if (nextStreams) this.#streamRoutes = nextStreams;
     if (nextCertificates) this.#certificates = nextCertificates;
     this.#version = version;
     this.#parts.publish({
       version,
-      upstreams: changed,
-      removedUpstreams: removed,
+      ...changes,
       routes: nextRoutes,
       streamRoutes: nextStreams,
       certificates: nextCertificates,
@@ -131,29 +121,62 @@ export class Publisher {
     return true;
   }
 
-  #remember(id: string, plan: PlannedUpstream | null): void {
-    if (plan) {
-      this.#upstreams.set(id, plan);
-    } else {
-      this.#upstreams.delete(id);
-      this.#upstreamSlots.release(id);
+  /** Takes over what differs from the plan. `departed`: keys of the nodes that it has no more. */
+  #compare(upstreams: ReadonlyMap<string, CompiledUpstream | null>) {
+    const changed: PlannedUpstream[] = [];
+    const nodeChanges: NodeChange[] = [];
+    const removedUpstreams: string[] = [];
+    const departed: string[] = [];
+    for (const [id, compiled] of upstreams) {
+      const before = this.#upstreams.get(id);
+      const slot = compiled ? this.#upstreamSlot(id) : null;
+      const edits = this.#planNodes(id, before?.nodes ?? [], slot === null ? [] : (compiled?.nodes ?? []));
+      const moves = movesOf(id, before?.nodes ?? [], edits);
+      departed.push(...moves.departed);
+      this.#parts.joined(moves.joined);
+      if (!compiled || slot === null) {
+        if (before) removedUpstreams.push(id);
+        this.#forget(id);
+        continue;
+      }
+      const after = { ...compiled, slot, nodes: applyEdits(before?.nodes ?? [], edits) };
+      const isOnlyNodes = before !== undefined && sameSettings(before, after);
+      if (isOnlyNodes && edits.length === 0) continue;
+      this.#upstreams.set(id, after);
+      if (isOnlyNodes) nodeChanges.push({ id, edits });
+      else changed.push(after);
     }
+    return { upstreams: changed, nodeChanges, removedUpstreams, departed };
   }
 
-  /** Null when the upstream can't be taken in: it stays out, and that is reported. */
-  #planUpstream(compiled: CompiledUpstream): PlannedUpstream | null {
-    const row = this.#upstreamSlots.acquire(compiled.id);
-    if (!row) {
-      this.#reportFull(`upstream ${compiled.id}`, UPSTREAM_CAPACITY, 'upstreams');
-      return null;
-    }
-    const nodes: PlannedNode[] = [];
-    for (const node of compiled.nodes) {
-      const slot = this.#parts.nodeSlots.acquire(nodeKey(compiled.id, node));
-      if (slot === null) this.#reportFull(`node ${formatAddress(node)} of upstream ${compiled.id}`, null, 'nodes');
-      else nodes.push({ slot, node, override: this.#parts.overrideOf(compiled.id, node) });
-    }
-    return { ...compiled, slot: row.slot, nodes };
+  #forget(id: string): void {
+    this.#upstreams.delete(id);
+    this.#upstreamSlots.release(id);
+  }
+
+  /** Null when there is no more room: the upstream stays out, and that is reported. */
+  #upstreamSlot(id: string): number | null {
+    const row = this.#upstreamSlots.acquire(id);
+    if (!row) this.#reportFull(`upstream ${id}`, UPSTREAM_CAPACITY, 'upstreams');
+    return row?.slot ?? null;
+  }
+
+  /** What changes in the nodes. Those for which there is no slot stay out, and are tried again with the next change. */
+  #planNodes(id: string, before: readonly PlannedNode[], nodes: readonly Node[]): readonly ListEdit<PlannedNode>[] {
+    return editsBetween(before, nodes, (planned, node) => this.#isSame(id, planned, node))
+      .map(({ at, remove, insert }) => ({ at, remove, insert: insert.flatMap((node) => this.#planNode(id, node)) }))
+      .filter(({ remove, insert }) => remove + insert.length > 0);
+  }
+
+  #isSame(id: string, { node: known, override }: PlannedNode, node: Node): boolean {
+    return (known === node || sameNode(known, node)) && sameOverride(override, this.#parts.overrideOf(id, node));
+  }
+
+  #planNode(id: string, node: Node): PlannedNode[] {
+    const slot = this.#parts.nodeSlots.acquire(nodeKey(id, node));
+    if (slot !== null) return [{ slot, node, override: this.#parts.overrideOf(id, node) }];
+    this.#reportFull(`node ${formatAddress(node)} of upstream ${id}`, null, 'nodes');
+    return [];
   }
 
   /** Null when nothing changed. */
@@ -183,15 +206,27 @@ export class Publisher {
   }
 }
 
-/** Of a set that is new as a whole nobody has joined. */
-function joinedSlots(before: PlannedUpstream | undefined, after: PlannedUpstream | null): number[] {
-  if (!before || before.nodes.length === 0 || !after) return [];
-  const present = new Set(before.nodes.map((planned) => planned.slot));
-  return after.nodes.map((planned) => planned.slot).filter((slot) => !present.has(slot));
+/** Most comparisons are of two different nodes: those end at the address. */
+function sameNode(a: Node, b: Node): boolean {
+  return a.port === b.port && a.host === b.host && sameData(a, b);
 }
 
-function departedKeys(id: string, before: PlannedUpstream | undefined, after: PlannedUpstream | null): string[] {
-  if (!before) return [];
-  const staying = new Set(after?.nodes.map((planned) => planned.slot));
-  return before.nodes.filter((planned) => !staying.has(planned.slot)).map((planned) => nodeKey(id, planned.node));
+function sameOverride(a: NodeOverride | null, b: NodeOverride | null): boolean {
+  return a === b || (a !== null && b !== null && a.state === b.state && a.weight === b.weight);
+}
+
+function sameSettings(a: PlannedUpstream, b: PlannedUpstream): boolean {
+  return sameData({ ...a, nodes: null }, { ...b, nodes: null });
+}
+
+/** Keys of the nodes that leave, and slots of those that join: of a set that is new as a whole nobody has joined. */
+function movesOf(id: string, before: readonly PlannedNode[], edits: readonly ListEdit<PlannedNode>[]) {
+  const gone = edits.flatMap(({ at, remove }) => before.slice(at, at + remove));
+  const come = edits.flatMap(({ insert }) => insert.map(({ slot }) => slot));
+  const staying = new Set(come);
+  const known = new Set(gone.map(({ slot }) => slot));
+  return {
+    departed: gone.filter(({ slot }) => !staying.has(slot)).map(({ node }) => nodeKey(id, node)),
+    joined: before.length === 0 ? [] : come.filter((slot) => !known.has(slot)),
+  };
 }

@@ -3,6 +3,7 @@ import { formatAddress } from '../core/address.ts';
 import { ConsulRegistrar } from '../discovery/consul-registrar.ts';
 import { EurekaRegistrar } from '../discovery/eureka-registrar.ts';
 import type { Registrar } from '../discovery/registrar.ts';
+import { secretOf } from './consul-settings.ts';
 import type { Tools } from './discoveries.ts';
 
 const SECOND = 1000;
@@ -18,7 +19,7 @@ export function createRegistrars(document: Document, registryUrl: string | null,
     const embedded = registryUrl === null ? [] : [registryUrl];
     const agents = servers ?? discovery.consul?.servers ?? embedded;
     const times = { ttl: check.ttl * SECOND, deregisterAfter: check.deregister_after * SECOND };
-    const allowed = { token: token ?? discovery.consul?.token ?? null };
+    const allowed = { token: secretOf(token ?? discovery.consul?.token, discovery.consul?.token_file) };
     registrars.push(new ConsulRegistrar({ ...own, servers: agents, ...allowed, ...times }, clock));
   }
   if (register?.eureka) {

@@ -1,8 +1,10 @@
+import { sameData } from '../core/json.ts';
 import type { Closable } from '../core/scope.ts';
 import type { BreakerPlan } from '../health/breaker/types.ts';
-import type { OutlierGroup } from '../health/outliers/types.ts';
+import type { OutlierGroup, OutlierPlan } from '../health/outliers/types.ts';
 import type { NodeTable } from '../upstream/node-table.ts';
 import type { PlannedUpstream } from '../upstream/plan.ts';
+import { AdaptiveLimits, type LimitedUpstream } from './adaptive-limits.ts';
 import { Breakers } from './breakers.ts';
 import type { UpstreamDefinition } from './definitions.ts';
 import type { Tools } from './discoveries.ts';
@@ -19,7 +21,8 @@ export function createSupervision(
 ): Supervision {
   const { clock, random, log } = tools;
   const parts = { clock, random, log, statistics, nodeSlots, publisher };
-  return new Supervision(new Outliers(parts), new Breakers(parts));
+  const limits = new AdaptiveLimits(clock, statistics.table, statistics.nodes);
+  return new Supervision(new Outliers(parts), new Breakers(parts), limits);
 }
 
 /** The nodes of these slots came to others: their slow start begins. */
@@ -27,14 +30,22 @@ export function beginRamps(table: NodeTable, slots: Iterable<number>, now: numbe
   for (const slot of slots) table.beginRamp(slot, now);
 }
 
+interface FollowedGroup extends OutlierGroup {
+  /** What `nodes` was made of. */
+  readonly planned: PlannedUpstream['nodes'];
+}
+
 /** What judges nodes and upstreams by real traffic: told what there is each time the plan changes. */
 export class Supervision implements Closable {
   readonly outliers: Outliers;
   readonly breakers: Breakers;
+  readonly limits: AdaptiveLimits;
+  #groups: ReadonlyMap<string, FollowedGroup> = new Map();
 
-  constructor(outliers: Outliers, breakers: Breakers) {
+  constructor(outliers: Outliers, breakers: Breakers, limits: AdaptiveLimits) {
     this.outliers = outliers;
     this.breakers = breakers;
+    this.limits = limits;
   }
 
   follow(
@@ -42,23 +53,34 @@ export class Supervision implements Closable {
     planned: ReadonlyMap<string, PlannedUpstream>,
     routeBreakers: ReadonlyMap<string, BreakerPlan>,
   ): void {
-    const groups: OutlierGroup[] = [];
+    const groups: FollowedGroup[] = [];
     const upstreams = new Map<string, BreakerPlan>();
-    for (const { id, outliers, breaker } of definitions.values()) {
+    const limited: LimitedUpstream[] = [];
+    for (const { id, outliers, breaker, limit } of definitions.values()) {
       const upstream = planned.get(id);
       if (!upstream) continue;
       if (breaker) upstreams.set(id, breaker);
+      limited.push({ rule: limit, slots: upstream.nodes.map(({ slot }) => slot) });
       if (!outliers) continue;
-      const nodes = upstream.nodes.map(({ slot, node }) => ({ key: nodeKey(id, node), slot }));
-      groups.push({ id, plan: outliers, nodes });
+      groups.push(this.#groupOf(upstream, outliers));
     }
+    this.#groups = new Map(groups.map((group) => [group.id, group]));
     this.outliers.track(groups);
+    this.limits.track(limited);
     this.breakers.track({ upstreams, routes: routeBreakers });
+  }
+
+  /** The same object as the last time when neither the nodes nor the plan have changed. */
+  #groupOf({ id, nodes: planned }: PlannedUpstream, plan: OutlierPlan): FollowedGroup {
+    const known = this.#groups.get(id);
+    if (known && known.planned === planned && sameData(known.plan, plan)) return known;
+    return { id, plan, planned, nodes: planned.map(({ slot, node }) => ({ key: nodeKey(id, node), slot })) };
   }
 
   close(): Promise<void> {
     this.outliers.close();
     this.breakers.close();
+    this.limits.close();
     return Promise.resolve();
   }
 }

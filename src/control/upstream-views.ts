@@ -1,23 +1,27 @@
-import type { EjectionView, NodeView, OverrideView, SourceView, UpstreamView } from '../admin/views.ts';
+import type { EjectionView, NodeView, OverrideView, UpstreamView } from '../admin/views.ts';
+import { formatAddress } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Node, NodeSet } from '../discovery/types.ts';
+import type { Node, NodeSet, ServiceQuery } from '../discovery/types.ts';
 import type { Ejection } from '../health/outliers/types.ts';
 import { NodeField } from '../telemetry/counters.ts';
 import { OUTCOME_NAMES } from '../telemetry/outcome-names.ts';
 import { HEALTH_NAMES } from '../upstream/node-table.ts';
 import type { PlannedNode, PlannedUpstream } from '../upstream/plan.ts';
 import { candidateOf, selectReady } from '../upstream/ready-set.ts';
-import type { NodeSource } from './definitions.ts';
 import type { NodeDecision } from './node-overrides.ts';
 import { nodeKey } from './node-slots.ts';
+import { type GatheredNodes, type NodeSource, queryOf } from './node-sources.ts';
+import { summarise, viewSource } from './source-views.ts';
 import type { Statistics } from './statistics.ts';
 
 export interface UpstreamViewParts {
   readonly clock: Clock;
   readonly statistics: Statistics;
-  /** Where the nodes of an upstream come from; undefined once it is gone. */
-  sourceOf(upstreamId: string): NodeSource | undefined;
-  nodeSet(source: NodeSource): NodeSet | undefined;
+  /** Where the nodes of an upstream come from; none once it is gone. */
+  sourcesOf(upstreamId: string): readonly NodeSource[];
+  /** The nodes that the plan in force was made of. */
+  nodesOf(upstreamId: string): GatheredNodes;
+  nodeSet(query: ServiceQuery): NodeSet | undefined;
   /** Why outlier detection keeps a node out; null when it does not. */
   ejection(key: string): Ejection | null;
   /** What an operator has decided about a node; null when nothing. */
@@ -34,26 +38,23 @@ export function isFailOpen(upstream: PlannedUpstream, { table }: Statistics, now
 /** An upstream of the plan in force, with what the node table and the registry say of it. */
 export function viewUpstream(upstream: PlannedUpstream, parts: UpstreamViewParts): UpstreamView {
   const now = parts.clock.now();
-  const source = parts.sourceOf(upstream.id);
-  const set = source && source.kind !== 'static' ? parts.nodeSet(source) : undefined;
-  const confirmedAt = set?.confirmedAt ?? null;
-  const isStatic = !source || source.kind === 'static';
+  const sources = parts.sourcesOf(upstream.id).map((source) => {
+    const query = queryOf(source);
+    return viewSource(source, query ? parts.nodeSet(query) : undefined, now);
+  });
+  const gathered = parts.nodesOf(upstream.id);
+  const origins = new Map(gathered.nodes.map((node, index) => [formatAddress(node), gathered.origins[index]!]));
   return {
     id: upstream.id,
     type: upstream.balancer.type,
-    source: viewSource(source),
-    state: isStatic ? 'ok' : (set?.state ?? 'init'),
-    age_seconds: isStatic ? 0 : confirmedAt === null ? null : Math.round(now - confirmedAt) / 1000,
-    reason: set?.reason ?? null,
-    cached: set?.cached ?? false,
+    sources,
+    ...summarise(sources),
     fail_open: isFailOpen(upstream, parts.statistics, now),
-    nodes: upstream.nodes.map((planned) => viewNode(upstream.id, planned, now, parts)),
+    nodes: upstream.nodes.map((planned) => ({
+      ...viewNode(upstream.id, planned, now, parts),
+      origin: origins.get(formatAddress(planned.node)) ?? 'static',
+    })),
   };
-}
-
-function viewSource(source: NodeSource | undefined): SourceView {
-  if (!source || source.kind === 'static') return { type: 'static' };
-  return { type: source.query.source, service: source.query.service, args: source.query.args };
 }
 
 function viewOverride(decision: NodeDecision | null): OverrideView | null {
@@ -69,7 +70,12 @@ function viewEjection(ejection: Ejection | null, now: number): EjectionView | nu
   return { reason, times, for_seconds: seconds(now - since), trial_in_seconds: seconds(until - now) };
 }
 
-function viewNode(upstreamId: string, { slot, node }: PlannedNode, now: number, parts: UpstreamViewParts): NodeView {
+function viewNode(
+  upstreamId: string,
+  { slot, node }: PlannedNode,
+  now: number,
+  parts: UpstreamViewParts,
+): Omit<NodeView, 'origin'> {
   const { table, nodes } = parts.statistics;
   const latency = table.latency(slot);
   const lastError = parts.lastProbeError(nodeKey(upstreamId, node));

@@ -61,10 +61,6 @@ export class Catalogs implements Closable {
     return this.#group.release(source);
   }
 
-  settled(): boolean {
-    return this.#group.settled();
-  }
-
   counters(): ReadonlyMap<string, SourceCounters> {
     return this.#group.counters;
   }

@@ -1,10 +1,13 @@
 import type { HeadgateError } from '../core/errors.ts';
+import { untilAborted } from './deadline.ts';
 import { type LoopTools, type Question, runWatch } from './watch-loop.ts';
 
 /** What one answer did to a collection. */
 export interface CollectionChange {
-  /** Keys whose content may differ now; null when everything was read anew. An empty set confirms what is known. */
+  /** Keys whose content may differ now; null when everything was read anew. */
   readonly changed: ReadonlySet<string> | null;
+  /** What did not change is as it was: the source was asked about everything, or said that nothing has happened. */
+  readonly confirms: boolean;
   /** As in `NodeSink`. */
   readonly doubt: string | undefined;
 }
@@ -39,8 +42,8 @@ interface Run<S> {
 }
 
 /**
- * One watch that many services share, where a source tells the changes of all of them in one stream. Runs while somebody
- * follows it.
+ * One watch that many services share, where a source tells of all of them at once: in one stream, or in one answer. Runs
+ * while somebody follows it.
  */
 export class Collection<S extends CollectionSource> {
   readonly #begin: () => S;
@@ -99,17 +102,11 @@ export class Collection<S extends CollectionSource> {
    * Everyone hears of a confirmation, so that what is known shows its true age, but not of a change that concerns others:
    * a thousand services must not be looked at for each change of one.
    */
-  #tell(source: S, { changed, doubt }: CollectionChange): void {
-    const confirms = changed?.size === 0;
+  #tell(source: S, { changed, confirms, doubt }: CollectionChange): void {
     for (const { key, follower, signal } of [...this.#following]) {
       if (signal.aborted) continue;
-      const concerned = changed === null || (key === null ? !confirms : changed.has(key));
+      const concerned = changed === null || (key === null ? changed.size > 0 : changed.has(key));
       if (concerned || confirms) follower.update(source, concerned, doubt);
     }
   }
-}
-
-export function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -10,29 +10,52 @@ export interface ParsedNodes {
   readonly unusable: readonly string[];
 }
 
+/** What is to be made of an instance, and which of them count. */
+export interface InstanceRules {
+  /** Weight of an instance that registered none. */
+  readonly defaultWeight: number;
+  /** False also takes instances whose checks warn. Critical ones never come in. */
+  readonly passingOnly: boolean;
+  /** An instance must have all of these; in lower case, as Consul compares them. */
+  readonly tags: readonly string[];
+  /** Of a list that begins with the nearest: so many stay at priority 0, the others get -1. Null for all. */
+  readonly nearest: number | null;
+}
+
 /** Consul allows no more in DNS either; it bounds what a balancer has to deal with. */
 const MAX_WEIGHT = 65_535;
 
 /**
- * Reads the answer of `/v1/health/service/:name`. Critical instances are left out.
+ * Reads the answer of `/v1/health/service/:name`. Critical instances are left out, and others that `rules` do not want.
  *
  * Throws DISCOVERY_ANSWER when it does not have the shape of Consul's, or when it has instances and none can be used. One
  * unusable instance among good ones is left out and reported: it must not keep the others from being followed.
  */
-export function parseHealth(body: unknown, defaultWeight: number): ParsedNodes {
+export function parseHealth(body: unknown, rules: InstanceRules): ParsedNodes {
   if (!Array.isArray(body)) throw answerError(`answered without a list of instances: it is ${describe(body)}`);
   const found: { readonly id: string; readonly node: Node }[] = [];
   const unusable: string[] = [];
   for (const [position, entry] of body.entries()) {
     const instance = asInstance(entry, position);
-    if (instance.status === 'critical') continue;
-    const node = asNode(instance, defaultWeight);
+    if (instance.status === 'critical' || (rules.passingOnly && instance.status === 'warning')) continue;
+    const node = asNode(instance, rules.defaultWeight);
     if (typeof node === 'string') unusable.push(`instance "${instance.id}" ${node}`);
-    else found.push({ id: instance.id, node });
+    else if (hasTags(node, rules.tags)) found.push({ id: instance.id, node });
   }
   if (found.length === 0 && unusable.length > 0)
     throw answerError(`answered with no instance that can be used: ${unusable[0]}`);
-  return { nodes: mergeTwins(found), unusable };
+  const nodes = mergeTwins(found);
+  return { nodes: rules.nearest === null ? nodes : preferNearest(nodes, found, rules.nearest), unusable };
+}
+
+/**
+ * Reads the answer of `/v1/query/:query/execute`: the same list, inside an object. Null is what the client makes of a query
+ * that is not there: that is a fault of the configuration or of Consul, and no empty set.
+ */
+export function parsePreparedQuery(body: unknown, rules: InstanceRules): ParsedNodes {
+  if (body === null) throw answerError('knows no prepared query of this name: see discovery_args.query');
+  if (!isObject(body)) throw answerError(`answered without the result of a query: it is ${describe(body)}`);
+  return parseHealth(body.Nodes, rules);
 }
 
 /** Reads the answer of `/v1/catalog/services`. Consul's own service is left out: it is not one to route to. */
@@ -57,11 +80,6 @@ function asInstance(entry: unknown, position: number): Instance {
   if (!isObject(entry) || !isObject(entry.Service))
     throw answerError(`answered something odd: entry ${position} has no "Service" object`);
   const { Service: service, Node: node, Checks: checks } = entry;
-  if (!Number.isInteger(service.Port)) {
-    throw answerError(
-      `answered something odd: entry ${position}: "Service.Port" is ${describe(service.Port)}, not a whole number`,
-    );
-  }
   const id = typeof service.ID === 'string' ? service.ID : `#${position}`;
   return { id, service, node: isObject(node) ? node : {}, status: worstStatus(checks, position) };
 }
@@ -86,7 +104,7 @@ function asNode(instance: Instance, defaultWeight: number): Node | string {
   if (typeof host !== 'string' || !isHost(host))
     return `has the address ${describe(host)}, which is not an IP address or a name`;
   if (service.Port === 0) return 'is registered without a port';
-  if (!isPort(service.Port)) return `has the port ${service.Port}, which is not between 1 and 65535`;
+  if (!isPort(service.Port)) return `has the port ${describe(service.Port)}, which is not between 1 and 65535`;
   return Object.freeze({
     host,
     port: service.Port,
@@ -107,15 +125,31 @@ function weightOf(weights: unknown, status: Instance['status'], defaultWeight: n
   return Math.min(MAX_WEIGHT, Math.floor(weight));
 }
 
-/** The instance's own metadata; where it says nothing of them, the datacentre and the node's name as well. */
+/** Keys of a machine's metadata that say nothing of its services: Consul's own, and what asks for routes. */
+const NOT_FROM_MACHINE = /^(?:consul|headgate)[._-]/i;
+
+/**
+ * The instance's own metadata; what it does not say is taken from the metadata of its machine; and what neither says, from
+ * the datacentre and the name of the machine. A machine can't ask for routes in the name of all its services.
+ */
 function metadataOf(service: JsonObject, node: JsonObject): Record<string, string> {
   const metadata = new Map<string, string>();
   if (typeof node.Datacenter === 'string') metadata.set('datacenter', node.Datacenter);
   if (typeof node.Node === 'string') metadata.set('node', node.Node);
-  for (const [key, value] of Object.entries(isObject(service.Meta) ? service.Meta : {})) {
-    if (typeof value === 'string' && key !== '__proto__') metadata.set(key, value);
+  for (const [key, value] of textsOf(node.Meta)) {
+    if (!NOT_FROM_MACHINE.test(key)) metadata.set(key, value);
   }
+  for (const [key, value] of textsOf(service.Meta)) metadata.set(key, value);
   return Object.fromEntries(metadata);
+}
+
+function textsOf(meta: unknown): [string, string][] {
+  const entries = Object.entries(isObject(meta) ? meta : {});
+  return entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string' && entry[0] !== '__proto__');
+}
+
+function hasTags({ tags }: Node, wanted: readonly string[]): boolean {
+  return wanted.length === 0 || wanted.every((tag) => tags.some((own) => own.toLowerCase() === tag));
 }
 
 function asTags(tags: unknown, where: string): string[] {
@@ -129,7 +163,7 @@ function mergeTwins(found: readonly { readonly id: string; readonly node: Node }
   const nodes = new Map<string, Node>();
   const byId = found.toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   for (const { node } of byId) {
-    const key = `${node.host} ${node.port}`;
+    const key = addressOf(node);
     const twin = nodes.get(key);
     const extra = twin ? node.tags.filter((tag) => !twin.tags.includes(tag)) : [];
     if (!twin) nodes.set(key, node);
@@ -137,6 +171,24 @@ function mergeTwins(found: readonly { readonly id: string; readonly node: Node }
       nodes.set(key, Object.freeze({ ...twin, tags: Object.freeze([...twin.tags, ...extra]) }));
   }
   return [...nodes.values()].sort((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : a.port - b.port));
+}
+
+/** `found` is in the order of the answer. */
+function preferNearest(
+  nodes: readonly Node[],
+  found: readonly { readonly node: Node }[],
+  nearest: number,
+): readonly Node[] {
+  const near = new Set<string>();
+  for (const { node } of found) {
+    if (near.size >= nearest) break;
+    near.add(addressOf(node));
+  }
+  return nodes.map((node) => (near.has(addressOf(node)) ? node : Object.freeze({ ...node, priority: -1 })));
+}
+
+function addressOf({ host, port }: Node): string {
+  return `${host} ${port}`;
 }
 
 function isObject(value: unknown): value is JsonObject {

@@ -1,11 +1,12 @@
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
 import { Collection, type CollectionChange } from './collection.ts';
-import { type ConsulBody, ConsulClient } from './consul-client.ts';
+import { type ConsulBody, ConsulClient, jsonOf } from './consul-client.ts';
 import { consulServers } from './consul-options.ts';
 import { Gate } from './gate.ts';
 import { answerError } from './json-body.ts';
 import { KeyedServices } from './kv-nodes.ts';
+import type { Secret } from './tls-connector.ts';
 import type { CatalogSink, Discovery, NodeSink, ServiceQuery } from './types.ts';
 import type { LoopTools } from './watch-loop.ts';
 import { followCatalog, followWritten, type WrittenService, type WrittenServices } from './written-services.ts';
@@ -13,7 +14,8 @@ import { followCatalog, followWritten, type WrittenService, type WrittenServices
 /** Durations in milliseconds. */
 export interface ConsulKvOptions {
   readonly servers: readonly string[];
-  readonly token: string | null;
+  /** In a file, it is read for each question. */
+  readonly token: Secret | null;
   /** Null for the agent's own. */
   readonly datacenter: string | null;
   /** Begins every key that counts, such as `upstreams/`. */
@@ -39,7 +41,8 @@ export class ConsulKvDiscovery implements Discovery, Closable {
   /** Throws CONFIG_INVALID when the servers are not usable. */
   constructor(options: ConsulKvOptions, tools: LoopTools, log: Log) {
     this.#log = log;
-    this.#client = new ConsulClient(consulServers(options.servers), options.token, 1, options.connectTimeout);
+    const { servers, token, connectTimeout } = options;
+    this.#client = new ConsulClient(consulServers(servers), { token, connectTimeout, concurrency: 1 }, log);
     const gate = new Gate(1);
     this.#services = new Collection(() => new ConsulKvServices(options, this.#client, gate), tools);
   }
@@ -115,13 +118,14 @@ class ConsulKvServices implements WrittenServices {
       parameters.set('wait', `${Math.round(wait)}ms`);
     }
     const read = (answer: ConsulBody) => this.#read(answer);
-    const { value, index, server } = await this.#client.ask(`/v1/kv/${path}?${parameters}`, waits, read, signal);
+    const question = { path: `/v1/kv/${path}?${parameters}`, scope: '', waits };
+    const { value, index, server } = await this.#client.ask(question, read, signal);
     const doubt = this.#doubtAbout(index, server);
     const same = index !== 0 && index === this.#index && server === this.#server;
     if (!same) this.#services = value;
     this.#index = index < this.#index && server === this.#server ? 0 : index;
     this.#server = server;
-    return { value: { changed: same ? new Set() : null, doubt }, pause: index === 0 ? POLL_MS : 0 };
+    return { value: { changed: same ? new Set() : null, confirms: true, doubt }, pause: index === 0 ? POLL_MS : 0 };
   }
 
   #doubtAbout(index: number, server: number): string | undefined {
@@ -131,7 +135,9 @@ class ConsulKvServices implements WrittenServices {
   }
 
   /** Null, in place of a list, says that there are no such keys. */
-  #read({ body, filtered, anonymous }: ConsulBody): KeyedServices {
+  #read(answer: ConsulBody): KeyedServices {
+    const { filtered, anonymous } = answer;
+    const body = jsonOf(answer);
     const services = new KeyedServices(this.#options.defaultWeight);
     if (body === null && (filtered || anonymous)) {
       throw answerError('left the keys out: discovery.consul_kv.token needs key:read on the prefix');

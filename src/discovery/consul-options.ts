@@ -1,5 +1,5 @@
 import { HeadgateError } from '../core/errors.ts';
-import type { ServiceQuery } from './types.ts';
+import type { Secret } from './tls-connector.ts';
 
 /** Durations in milliseconds. */
 export interface ConsulOptions {
@@ -8,9 +8,13 @@ export interface ConsulOptions {
    * with a password is sent as Basic authentication. Tried in order.
    */
   readonly servers: readonly string[];
-  readonly token: string | null;
+  /** In a file, it is read for each question. */
+  readonly token: Secret | null;
   /** Null for the agent's own. */
   readonly datacenter: string | null;
+  /** Only the Enterprise version has namespaces and partitions; null for those of the token. */
+  readonly namespace: string | null;
+  readonly partition: string | null;
   /** False also takes instances whose checks warn. Critical ones never come in. */
   readonly passingOnly: boolean;
   /** `stale` lets every server answer, `consistent` makes the leader ask a quorum, `default` asks the leader. */
@@ -27,20 +31,15 @@ export interface ConsulOptions {
   readonly timeout: number;
   /** Questions that do not wait under way at once. */
   readonly concurrency: number;
-  /** Services watched at once: each holds one connection, and Consul takes 200 from one address unless told otherwise. */
+  /**
+   * Services watched at once: each holds one connection, and Consul takes 200 from one address unless told otherwise.
+   * Further services are polled.
+   */
   readonly maxWatches: number;
-}
-
-/** `discovery_args` of a Consul service. `tag` may list several, separated by commas: an instance must have all. */
-const CONSUL_ARGS = ['tag', 'datacenter'] as const;
-
-/** Why the query can't be asked, for people; null when it can. */
-export function consulQueryFault(query: ServiceQuery): string | null {
-  if (query.service === '') return 'service_name is empty';
-  const unknown = Object.keys(query.args).find((key) => !(CONSUL_ARGS as readonly string[]).includes(key));
-  return unknown === undefined
-    ? null
-    : `discovery_args.${unknown} is not known: Consul takes ${CONSUL_ARGS.join(', ')}`;
+  /** Between two questions for a service that is polled: those above `maxWatches`, and prepared queries. */
+  readonly pollInterval: number;
+  /** Questions per second for all polled services together; with many of them the interval grows. */
+  readonly pollRate: number;
 }
 
 /** The servers as URLs without a trailing slash. Throws CONFIG_INVALID for what is not an http or https URL. */
@@ -56,26 +55,4 @@ export function consulServers(servers: readonly string[]): readonly URL[] {
 
 function configError(message: string): HeadgateError {
   return new HeadgateError(message, { code: 'CONFIG_INVALID', source: 'self' });
-}
-
-/** The part of the path that the position does not change, from `/v1` on; ends so that parameters can be appended. */
-export function healthPath(options: ConsulOptions, query: ServiceQuery): string {
-  const parameters = commonParameters(options, query.args.datacenter ?? options.datacenter);
-  if (options.passingOnly) parameters.set('passing', '1');
-  if (options.cached) parameters.set('cached', '');
-  for (const tag of (query.args.tag ?? '').split(',')) {
-    if (tag.trim() !== '') parameters.append('tag', tag.trim());
-  }
-  return `/v1/health/service/${encodeURIComponent(query.service)}?${parameters}`;
-}
-
-export function catalogPath(options: ConsulOptions): string {
-  return `/v1/catalog/services?${commonParameters(options, options.datacenter)}`;
-}
-
-function commonParameters(options: ConsulOptions, datacenter: string | null): URLSearchParams {
-  const parameters = new URLSearchParams();
-  if (datacenter !== null) parameters.set('dc', datacenter);
-  if (options.consistency !== 'default') parameters.set(options.consistency, '');
-  return parameters;
 }

@@ -7,11 +7,13 @@ import {
   type RegistryServer,
   registryUrls,
 } from './registry-client.ts';
+import { readSecret, type Secret } from './tls-connector.ts';
 
 /** Durations in milliseconds. */
 export interface ConsulRegistration extends OwnAddress {
   readonly servers: readonly string[];
-  readonly token: string | null;
+  /** In a file, it is read for each request. */
+  readonly token: Secret | null;
   readonly tags: readonly string[];
   readonly meta: Readonly<Record<string, string>>;
   readonly ttl: number;
@@ -34,7 +36,6 @@ export class ConsulRegistrar implements Registrar {
   readonly interval: number;
   readonly #own: ConsulRegistration;
   readonly #client: RegistryClient;
-  readonly #headers: Readonly<Record<string, string>>;
   readonly #registeredAt = new Set<RegistryServer>();
 
   /** Throws CONFIG_INVALID when the servers are not usable. */
@@ -43,8 +44,6 @@ export class ConsulRegistrar implements Registrar {
     this.#own = registration;
     const urls = registryUrls(registration.servers, 'register.consul.servers', '');
     this.#client = new RegistryClient('Consul', urls, LIMITS, clock);
-    const token = registration.token === null ? {} : { 'x-consul-token': registration.token };
-    this.#headers = { 'content-type': 'application/json', ...token };
   }
 
   get patience(): number {
@@ -105,7 +104,10 @@ export class ConsulRegistrar implements Registrar {
   }
 
   #put(server: RegistryServer, path: string, body: unknown, signal: AbortSignal): Promise<RegistryReply> {
-    const request: RegistryRequest = { method: 'PUT', path, headers: this.#headers };
+    const { token } = this.#own;
+    const secret = token === null ? {} : { 'x-consul-token': readSecret(token, 'the ACL token').trim() };
+    const headers = { 'content-type': 'application/json', ...secret };
+    const request: RegistryRequest = { method: 'PUT', path, headers };
     return server.send(body === undefined ? request : { ...request, body: JSON.stringify(body) }, signal);
   }
 }

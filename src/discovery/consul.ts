@@ -1,25 +1,28 @@
 import { HeadgateError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
-import { parseCatalog, parseHealth } from './consul-answer.ts';
-import { type ConsulBody, ConsulClient } from './consul-client.ts';
-import { type ConsulOptions, catalogPath, consulQueryFault, consulServers, healthPath } from './consul-options.ts';
-import { untilAborted } from './deadline.ts';
+import { parseCatalog, parseHealth, parsePreparedQuery } from './consul-answer.ts';
+import { type ConsulBody, ConsulClient, jsonOf } from './consul-client.ts';
+import { type ConsulOptions, consulServers } from './consul-options.ts';
+import { ConsulPosition, type Told } from './consul-position.ts';
+import { type ConsulLookup, catalogQuestion, consulLookup } from './consul-query.ts';
+import { untilAborted, withDeadline } from './deadline.ts';
 import { Gate } from './gate.ts';
 import { answerError } from './json-body.ts';
+import { type Poll, PollRound } from './poll-round.ts';
 import type { CatalogEntry, CatalogSink, Discovery, Node, NodeSink, ServiceQuery } from './types.ts';
-import { type Answer, type LoopTools, type Question, runWatch } from './watch-loop.ts';
+import { asDiscoveryError, type LoopTools, type Question, runWatch } from './watch-loop.ts';
 
-/** A source whose answers carry no usable index can't make us wait: it is asked this often (ms). */
-const POLL_MS = 1_000;
+type Read<T> = (answer: ConsulBody) => T;
 
-interface Told<T> {
-  readonly value: T;
-  readonly doubt: string | undefined;
+interface Sink<T> {
+  set(value: T, doubt?: string): void;
+  fail(error: HeadgateError): void;
 }
 
 /**
- * Consul over its HTTP API: one blocking query per service, and one for the catalogue.
+ * Consul over its HTTP API: one blocking query per service, and one for the catalogue. Services above the limit of watches
+ * are polled in turn until there is room, prepared queries always are: Consul answers them at once.
  *
  * What Consul tells and does not tell: a service that nobody registered is an empty list, the same as one whose last
  * instance is gone. Where ACLs deny by default, a question without a token is answered 200 with an empty list as well, not
@@ -33,34 +36,35 @@ export class ConsulDiscovery implements Discovery, Closable {
   readonly #client: ConsulClient;
   readonly #direct: Gate;
   readonly #watches: Gate;
+  readonly #surplus: PollRound;
+  readonly #prepared: PollRound;
+  #surplusTold = false;
 
   /** Throws CONFIG_INVALID when the servers are not usable. */
   constructor(options: ConsulOptions, tools: LoopTools, log: Log) {
+    const { servers, concurrency, pollInterval: interval, pollRate: rate } = options;
     this.#options = options;
     this.#tools = tools;
     this.#log = log;
-    this.#client = new ConsulClient(
-      consulServers(options.servers),
-      options.token,
-      options.concurrency,
-      options.connectTimeout,
-    );
-    this.#direct = new Gate(options.concurrency);
+    this.#client = new ConsulClient(consulServers(servers), options, log);
+    this.#direct = new Gate(concurrency);
     this.#watches = new Gate(options.maxWatches);
+    this.#surplus = new PollRound({ interval, rate, gate: this.#direct }, tools);
+    this.#prepared = new PollRound({ interval, rate, gate: this.#direct }, tools);
   }
 
   async watch(query: ServiceQuery, sink: NodeSink, signal: AbortSignal): Promise<void> {
     await null;
-    const fault = consulQueryFault(query);
-    if (fault !== null) {
-      if (!signal.aborted) sink.fail(new HeadgateError(fault, { code: 'CONFIG_INVALID', source: 'self' }));
+    const lookup = consulLookup(this.#options, query);
+    if (typeof lookup === 'string') {
+      if (!signal.aborted) sink.fail(new HeadgateError(lookup, { code: 'CONFIG_INVALID', source: 'self' }));
       return untilAborted(signal);
     }
-    if (this.#watches.full && !signal.aborted) sink.fail(tooManyWatches(this.#options.maxWatches));
-    if (!(await this.#watches.enter(signal))) return;
+    const position = new ConsulPosition<readonly Node[]>(lookup, this.#client, this.#options.wait);
+    const read = this.#nodeReader(query.service, lookup);
+    if (lookup.prepared) return this.#prepared.follow(this.#poll(position, read, sink), signal);
+    if (!(await this.#enter(this.#poll(position, read, sink), signal))) return;
     try {
-      const position = new Position<readonly Node[]>(healthPath(this.#options, query), this.#client, this.#options);
-      const read = this.#nodeReader(query.service);
       await runWatch(this.#question(position, read, sink), this.#tools, signal);
     } finally {
       this.#watches.leave();
@@ -69,9 +73,10 @@ export class ConsulDiscovery implements Discovery, Closable {
 
   async watchCatalog(sink: CatalogSink, signal: AbortSignal): Promise<void> {
     await null;
-    const position = new Position<readonly CatalogEntry[]>(catalogPath(this.#options), this.#client, this.#options);
+    const { wait } = this.#options;
+    const position = new ConsulPosition<readonly CatalogEntry[]>(catalogQuestion(this.#options), this.#client, wait);
     const read = (answer: ConsulBody) => {
-      const entries = parseCatalog(answer.body);
+      const entries = parseCatalog(jsonOf(answer));
       if (entries.length === 0 && answer.anonymous) throw tokenNeeded();
       return entries;
     };
@@ -82,11 +87,44 @@ export class ConsulDiscovery implements Discovery, Closable {
     return this.#client.close();
   }
 
-  #question<T>(
-    position: Position<T>,
-    read: (answer: ConsulBody) => T,
-    sink: { set(value: T, doubt?: string): void; fail(error: HeadgateError): void },
-  ): Question<Told<T>> {
+  /** Gets a place among the watches, and polls until there is one. False when `signal` aborted first. */
+  async #enter(poll: Poll, signal: AbortSignal): Promise<boolean> {
+    if (!this.#watches.full) return this.#watches.enter(signal);
+    this.#tellSurplus();
+    const waiting = new AbortController();
+    const polling = this.#surplus.follow(poll, AbortSignal.any([signal, waiting.signal]));
+    const entered = await this.#watches.enter(signal);
+    waiting.abort();
+    await polling;
+    return entered;
+  }
+
+  #tellSurplus(): void {
+    if (this.#surplusTold) return;
+    this.#surplusTold = true;
+    const { maxWatches, pollInterval, pollRate } = this.#options;
+    const seconds = pollInterval / 1000;
+    const text =
+      `more than ${maxWatches} Consul services are wanted, and each watch holds a connection: the others are polled, each ` +
+      `every ${seconds} s or, when they are more than ${Math.floor(seconds * pollRate)}, less often; to watch more raise ` +
+      "discovery.consul.max_watches, and Consul's limits.http_max_conns_per_client with it";
+    this.#log.warn('discovery.polled', text, { max_watches: maxWatches });
+  }
+
+  #poll<T>(position: ConsulPosition<T>, read: Read<T>, sink: Sink<T>): Poll {
+    const { timeout } = this.#options;
+    return async (signal) => {
+      try {
+        const ask = (limited: AbortSignal) => position.ask(true, read, limited);
+        const { value: told } = await withDeadline(this.#tools.clock, timeout, signal, ask);
+        if (!signal.aborted) sink.set(told.value, told.doubt);
+      } catch (error) {
+        if (!signal.aborted) sink.fail(asDiscoveryError(error));
+      }
+    };
+  }
+
+  #question<T>(position: ConsulPosition<T>, read: Read<T>, sink: Sink<T>): Question<Told<T>> {
     const { wait, timeout } = this.#options;
     return {
       gate: this.#direct,
@@ -98,11 +136,12 @@ export class ConsulDiscovery implements Discovery, Closable {
     };
   }
 
-  #nodeReader(service: string): (answer: ConsulBody) => readonly Node[] {
+  #nodeReader(service: string, { prepared, rules }: ConsulLookup): Read<readonly Node[]> {
+    const parse = prepared ? parsePreparedQuery : parseHealth;
     let reported = '';
     let seen = false;
     return (answer) => {
-      const { nodes, unusable } = parseHealth(answer.body, this.#options.defaultWeight);
+      const { nodes, unusable } = parse(jsonOf(answer), rules);
       if (nodes.length === 0 && answer.filtered) {
         throw answerError(
           'left the instances out: the ACL token may not see them and needs service:read and node:read',
@@ -125,57 +164,4 @@ function tokenNeeded(): HeadgateError {
   return answerError(
     'shows nothing: its ACLs deny by default and there is no token; set discovery.consul.token to one with service:read and node:read',
   );
-}
-
-/** Where one watch stands in Consul's history: the index, and which server gave it. */
-class Position<T> {
-  readonly #path: string;
-  readonly #client: ConsulClient;
-  readonly #wait: number;
-  #index = 0;
-  #server = -1;
-
-  constructor(path: string, client: ConsulClient, options: ConsulOptions) {
-    this.#path = path;
-    this.#client = client;
-    this.#wait = options.wait;
-  }
-
-  /** An index that went backwards, or another server, means that the next question must not wait for the old index. */
-  waits(fresh: boolean): boolean {
-    return !fresh && this.#index > 0 && this.#client.preferred === this.#server;
-  }
-
-  /** Asks the next server as well when one fails at once. */
-  async ask(fresh: boolean, read: (answer: ConsulBody) => T, signal: AbortSignal): Promise<Answer<Told<T>>> {
-    for (let left = this.#client.servers - 1; ; left--) {
-      try {
-        return await this.#askOne(this.waits(fresh), read, signal);
-      } catch (error) {
-        if (left <= 0 || signal.aborted) throw error;
-      }
-    }
-  }
-
-  async #askOne(waits: boolean, read: (answer: ConsulBody) => T, signal: AbortSignal): Promise<Answer<Told<T>>> {
-    const suffix = waits ? `&index=${this.#index}&wait=${Math.round(this.#wait)}ms` : '';
-    const { value, index, server } = await this.#client.ask(this.#path + suffix, waits, read, signal);
-    const doubt = this.#doubtAbout(index, server);
-    this.#index = index < this.#index && server === this.#server ? 0 : index;
-    this.#server = server;
-    return { value: { value, doubt }, pause: index === 0 ? POLL_MS : 0 };
-  }
-
-  #doubtAbout(index: number, server: number): string | undefined {
-    if (this.#server < 0 || index === 0) return undefined;
-    if (server !== this.#server) return 'the questions went over to another server';
-    return index < this.#index ? `the index went back from ${this.#index} to ${index}` : undefined;
-  }
-}
-
-function tooManyWatches(limit: number): HeadgateError {
-  const message =
-    `more than ${limit} Consul services are wanted and each holds a connection: raise discovery.consul.max_watches, ` +
-    "and Consul's limits.http_max_conns_per_client with it";
-  return new HeadgateError(message, { code: 'DISCOVERY_LIMIT', source: 'self' });
 }

@@ -2,6 +2,7 @@ import { type Clock, sleep } from '../core/clock.ts';
 import { HeadgateError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
+import { untilAborted } from './deadline.ts';
 import { DnsExchange, failedOutcome } from './dns-exchange.ts';
 import { DnsHold } from './dns-hold.ts';
 import { type DnsOptions, dnsService } from './dns-options.ts';
@@ -9,6 +10,7 @@ import { DnsResolver, type Resolution } from './dns-resolve.ts';
 import { Gate } from './gate.ts';
 import { ResolvConfFile, type WatchFile } from './resolv-conf-file.ts';
 import type { Discovery, NodeSink, ServiceQuery } from './types.ts';
+import { UnusableReport } from './unusable-report.ts';
 import { type LoopTools, type Question, runWatch } from './watch-loop.ts';
 
 /** Services looked up at once: each holds a socket for every record it asks for. */
@@ -78,7 +80,7 @@ export class DnsDiscovery implements Discovery, Closable {
   #question(service: string, resolver: DnsResolver, hold: DnsHold): Question<Resolution> {
     const { clock } = this.#tools;
     const lifetime = new Lifetime(clock, this.#options);
-    const say = this.#reporter(service);
+    const report = new UnusableReport(this.#log, 'dns', service);
     let server = '';
     return {
       gate: this.#gate,
@@ -93,7 +95,7 @@ export class DnsDiscovery implements Discovery, Closable {
         const before = server;
         server = this.#exchange.preferred;
         if (resolution.kind !== 'nodes') return hold.absent(resolution.kind, absence(service, resolution.kind));
-        say(resolution.missing);
+        report.tell(resolution.missing);
         const moved = before !== '' && before !== server;
         hold.present(resolution.nodes, moved ? 'the questions went over to another server' : undefined);
       },
@@ -120,18 +122,6 @@ export class DnsDiscovery implements Discovery, Closable {
   #budget(): number {
     const { timeout, attempts } = this.#options;
     return Math.max(MIN_BUDGET_MS, BUDGET_FACTOR * timeout * attempts * this.#servers().length);
-  }
-
-  /** Says once which SRV targets are left out, and again only when that changes. */
-  #reporter(service: string): (missing: readonly string[]) => void {
-    let reported = '';
-    return (missing) => {
-      const report = missing.join('; ');
-      if (report !== reported && report !== '') {
-        this.#log.warn('discovery.unusable-instance', `dns ${service}: left out: ${report}`, { service });
-      }
-      reported = report;
-    };
   }
 }
 
@@ -164,9 +154,4 @@ class Lifetime {
 
 function absence(service: string, kind: 'nxdomain' | 'empty'): string {
   return kind === 'nxdomain' ? `there is no name ${service}` : `the name ${service} has no such records`;
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -1,6 +1,7 @@
 import { isHost, isPort } from '../core/address.ts';
-import { answerError } from './json-body.ts';
-import { asObject, type JsonObject, type Kept } from './kubernetes-collection.ts';
+import type { JsonObject } from '../core/json.ts';
+import { answerError, asObject } from './json-body.ts';
+import type { Kept } from './kubernetes-collection.ts';
 import type { Node } from './types.ts';
 
 const ADDRESS_TYPES = ['IPv4', 'IPv6', 'FQDN'] as const;

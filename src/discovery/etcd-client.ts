@@ -1,11 +1,10 @@
 import { Pool } from 'undici';
 import { HeadgateError, reasonOf } from '../core/errors.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { Closable } from '../core/scope.ts';
-import { answerError, readJson } from './json-body.ts';
+import { answerError, asObject, readJson } from './json-body.ts';
 import { LineStream } from './line-stream.ts';
 import { connectorFor, type TlsIdentity } from './tls-connector.ts';
-
-export type EtcdMessage = Readonly<Record<string, unknown>>;
 
 /** Durations in milliseconds. */
 export interface EtcdOptions {
@@ -55,12 +54,12 @@ export class EtcdClient implements Closable {
   }
 
   /** Asks the preferred member. */
-  async ask(path: string, question: EtcdMessage, signal: AbortSignal): Promise<EtcdMessage> {
-    return asMessage(await readJson(await this.#post(path, question, signal)), 'an answer');
+  async ask(path: string, question: JsonObject, signal: AbortSignal): Promise<JsonObject> {
+    return asObject(await readJson(await this.#post(path, question, signal)), 'an answer');
   }
 
   /** The messages of a watch, one on each line. */
-  async watch(request: EtcdMessage, signal: AbortSignal): Promise<LineStream> {
+  async watch(request: JsonObject, signal: AbortSignal): Promise<LineStream> {
     return new LineStream(await this.#post('/v3/watch', { create_request: request }, signal));
   }
 
@@ -79,7 +78,7 @@ export class EtcdClient implements Closable {
     await Promise.all(this.#members.map(({ pool }) => pool.destroy()));
   }
 
-  async #post(path: string, question: EtcdMessage, signal: AbortSignal) {
+  async #post(path: string, question: JsonObject, signal: AbortSignal) {
     const member = this.#members[this.#preferred]!;
     if (this.#user && this.#token === null) this.#token = await this.#logIn(member, this.#user, signal);
     return this.#send(member, path, question, this.#token, signal);
@@ -87,12 +86,12 @@ export class EtcdClient implements Closable {
 
   async #logIn(member: Member, { name, password }: NonNullable<EtcdOptions['user']>, signal: AbortSignal) {
     const body = await this.#send(member, '/v3/auth/authenticate', { name, password }, null, signal);
-    const { token } = asMessage(await readJson(body), 'an answer');
+    const { token } = asObject(await readJson(body), 'an answer');
     if (typeof token !== 'string') throw answerError('answered without a token');
     return token;
   }
 
-  async #send(member: Member, path: string, question: EtcdMessage, token: string | null, signal: AbortSignal) {
+  async #send(member: Member, path: string, question: JsonObject, token: string | null, signal: AbortSignal) {
     const headers: Record<string, string> = {
       'content-type': 'application/json',
       // A member that has lost the others ends its watches in place of going silent.
@@ -132,11 +131,6 @@ function adviceFor(status: number, message: string): string {
   }
   if (status === 404) return 'it does not know the path: is it etcd 3.4 or newer, with its gRPC gateway on?';
   return status >= 500 ? 'it failed' : 'this is not an answer that it gives';
-}
-
-export function asMessage(value: unknown, what: string): EtcdMessage {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as EtcdMessage;
-  throw answerError(`answered with something else than ${what}`);
 }
 
 async function messageOf(body: AsyncIterable<Buffer>): Promise<string> {

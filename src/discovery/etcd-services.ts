@@ -1,7 +1,8 @@
 import type { Clock } from '../core/clock.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { CollectionChange } from './collection.ts';
-import { asMessage, type EtcdClient, type EtcdMessage, type EtcdOptions } from './etcd-client.ts';
-import { answerError } from './json-body.ts';
+import type { EtcdClient, EtcdOptions } from './etcd-client.ts';
+import { answerError, asObject } from './json-body.ts';
 import { KeyedServices } from './kv-nodes.ts';
 import type { LineStream } from './line-stream.ts';
 import type { WrittenService, WrittenServices } from './written-services.ts';
@@ -75,7 +76,7 @@ export class EtcdServices implements WrittenServices {
     this.#services = services;
     this.#revision = revision;
     this.#cluster = cluster;
-    return { changed: null, doubt };
+    return { changed: null, confirms: true, doubt };
   }
 
   #doubtAbout(revision: number, cluster: string): string | undefined {
@@ -128,22 +129,22 @@ export class EtcdServices implements WrittenServices {
   #take(messages: readonly unknown[]): Heard {
     const changed = new Set<string>();
     for (const each of messages) {
-      const message = asMessage(each, 'a message of a watch');
+      const message = asObject(each, 'a message of a watch');
       if (message.error !== undefined) throw answerError(`ended a watch: ${wordsOf(message.error)}`);
-      const result = asMessage(message.result, 'the result of a watch');
+      const result = asObject(message.result, 'the result of a watch');
       if (Number(result.compact_revision ?? 0) > 0) return 'compacted';
       if (result.canceled === true) throw answerError(`ended a watch: ${wordsOf(result.cancel_reason)}`);
       this.#apply(result, changed);
     }
-    return { changed, doubt: undefined };
+    return { changed, confirms: changed.size === 0, doubt: undefined };
   }
 
-  #apply(result: EtcdMessage, changed: Set<string>): void {
+  #apply(result: JsonObject, changed: Set<string>): void {
     const { revision, cluster } = headerOf(result);
     const doubt = this.#doubtAbout(revision, cluster);
     if (doubt !== undefined) throw answerError(`has lost what it had: ${doubt}`);
     for (const event of listOf(result.events, 'events')) {
-      const item = asMessage(event.kv, 'the key of an event');
+      const item = asObject(event.kv, 'the key of an event');
       const service = this.#services.put(this.#keyOf(item), event.type === 'DELETE' ? null : textOf(item.value));
       if (service !== null) changed.add(service);
       this.#revision = Math.max(this.#revision, Number(item.mod_revision) || 0);
@@ -151,28 +152,28 @@ export class EtcdServices implements WrittenServices {
   }
 
   /** Everything that begins with the prefix: up to the prefix with its last byte one higher. */
-  #keys(): EtcdMessage {
+  #keys(): JsonObject {
     const first = Buffer.from(this.#options.prefix);
     const end = Buffer.from(first);
     end[end.length - 1]! += 1;
     return { key: first.toString('base64'), range_end: end.toString('base64') };
   }
 
-  #keyOf(item: EtcdMessage): string {
+  #keyOf(item: JsonObject): string {
     return textOf(item.key).slice(this.#options.prefix.length);
   }
 }
 
-function headerOf(message: EtcdMessage): { readonly revision: number; readonly cluster: string } {
-  const { revision, cluster_id: cluster } = asMessage(message.header, 'a header');
+function headerOf(message: JsonObject): { readonly revision: number; readonly cluster: string } {
+  const { revision, cluster_id: cluster } = asObject(message.header, 'a header');
   if (!/^\d{1,16}$/.test(String(revision))) throw answerError('answered without a revision');
   return { revision: Number(revision), cluster: String(cluster) };
 }
 
-function listOf(value: unknown, what: string): readonly EtcdMessage[] {
+function listOf(value: unknown, what: string): readonly JsonObject[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) throw answerError(`answered with something else than a list of ${what}`);
-  return value.map((item) => asMessage(item, `an object in the list of ${what}`));
+  return value.map((item) => asObject(item, `an object in the list of ${what}`));
 }
 
 /** Keys and values travel in Base64. */

@@ -1,6 +1,5 @@
+import { isObject } from '../core/json.ts';
 import { answerError } from './json-body.ts';
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 /** An instance as Eureka lists it. Nothing is judged here but the shape. */
 export interface EurekaInstance {
@@ -117,8 +116,4 @@ function listOf(value: unknown, what: string): readonly unknown[] {
 function numberOf(value: unknown): number | null {
   const number = typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : null;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

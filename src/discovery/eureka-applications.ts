@@ -5,7 +5,7 @@ export class EurekaApplications {
   #instances: ReadonlyMap<string, EurekaInstance> = new Map();
   #grouped: ReadonlyMap<string, readonly EurekaInstance[]> = new Map();
 
-  /** Instances by application. The same lists until something changes. */
+  /** Instances by application. */
   get byApplication(): ReadonlyMap<string, readonly EurekaInstance[]> {
     return this.#grouped;
   }
@@ -14,16 +14,21 @@ export class EurekaApplications {
     return this.#instances.values();
   }
 
+  get size(): number {
+    return this.#instances.size;
+  }
+
   replace(apps: EurekaApps): void {
     this.#instances = new Map(apps.instances.map((instance) => [keyOf(instance), instance]));
     this.#grouped = group(this.#instances.values());
   }
 
   /**
-   * Takes in a delta. False when what comes out is not what the server has, by its hash: then nothing was taken in, and
-   * the whole is to be fetched. A delta repeats the changes of the last minutes, and may be older than what is known.
+   * Takes in a delta, and tells the applications that changed. Null when what comes out is not what the server has, by its
+   * hash: then nothing was taken in, and the whole is to be fetched. A delta repeats the changes of the last minutes, and
+   * may be older than what is known.
    */
-  apply(delta: EurekaApps): boolean {
+  apply(delta: EurekaApps): ReadonlySet<string> | null {
     const instances = new Map(this.#instances);
     const changed = new Set<string>();
     for (const instance of delta.instances) {
@@ -34,19 +39,12 @@ export class EurekaApplications {
       else instances.set(key, instance);
       changed.add(instance.app);
     }
-    if (hashOf(instances.values()) !== delta.hash) return false;
-    if (changed.size > 0) this.#regroup(instances, changed);
-    return true;
-  }
-
-  /** Applications without a change keep their list, so that who has read it can tell. */
-  #regroup(instances: ReadonlyMap<string, EurekaInstance>, changed: ReadonlySet<string>): void {
-    const grouped = group(instances.values());
-    for (const [app, list] of this.#grouped) {
-      if (!changed.has(app)) grouped.set(app, list);
+    if (hashOf(instances.values()) !== delta.hash) return null;
+    if (changed.size > 0) {
+      this.#instances = instances;
+      this.#grouped = group(instances.values());
     }
-    this.#instances = instances;
-    this.#grouped = grouped;
+    return changed;
   }
 }
 

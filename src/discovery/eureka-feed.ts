@@ -1,20 +1,12 @@
 import { jittered } from '../core/random.ts';
+import type { CollectionChange, CollectionSource } from './collection.ts';
 import { type EurekaApps, type EurekaInstance, hashOf, parseApps } from './eureka-answer.ts';
 import { EurekaApplications } from './eureka-applications.ts';
 import type { EurekaOptions } from './eureka-options.ts';
+import type { Gate } from './gate.ts';
 import { answerError } from './json-body.ts';
 import type { RegistryClient, RegistryReply, RegistryServer } from './registry-client.ts';
 import type { Answer, LoopTools } from './watch-loop.ts';
-
-/** What a server knows at one moment. */
-export interface EurekaView {
-  readonly applications: ReadonlyMap<string, readonly EurekaInstance[]>;
-  /** Instances whose lease ended so long ago that the server must be keeping them on purpose. */
-  readonly overdue: ReadonlySet<EurekaInstance>;
-  /** How many instances there are in all. */
-  readonly total: number;
-  readonly doubt: string | undefined;
-}
 
 /** A server keeps changes for its deltas for three minutes; what was fetched longer ago can't be brought up to date by them. */
 const DELTA_REACH_MS = 150_000;
@@ -25,30 +17,64 @@ const ADVICE = new Map([
   [404, 'it does not know the path: is discovery.eureka.prefix right? Spring uses /eureka/, Netflix /eureka/v2/'],
 ]);
 
-/** One view of a Eureka server, fetched whole first and by deltas from then on, for everyone who watches. */
-export class EurekaFeed {
+const NOBODY: readonly EurekaInstance[] = [];
+const NONE: ReadonlySet<EurekaInstance> = new Set();
+
+/** What a Eureka server knows, fetched whole first and by deltas from then on, for everyone who watches. */
+export class EurekaFeed implements CollectionSource {
+  readonly gate: Gate | null = null;
   readonly #client: RegistryClient;
   readonly #options: EurekaOptions;
   readonly #tools: LoopTools;
+  readonly #heard: (feed: EurekaFeed) => void;
   readonly #applications = new EurekaApplications();
+  #overdue = NONE;
   #server: RegistryServer | null = null;
   #fetchedAt = 0;
   #version = 0;
   /** The server has its deltas switched off. */
   #whole = false;
 
-  constructor(client: RegistryClient, options: EurekaOptions, tools: LoopTools) {
+  /** `heard` is called after each answer. */
+  constructor(client: RegistryClient, options: EurekaOptions, tools: LoopTools, heard: (feed: EurekaFeed) => void) {
     this.#client = client;
     this.#options = options;
     this.#tools = tools;
+    this.#heard = heard;
   }
 
-  async ask(fresh: boolean, signal: AbortSignal): Promise<Answer<EurekaView>> {
+  get applications(): ReadonlyMap<string, readonly EurekaInstance[]> {
+    return this.#applications.byApplication;
+  }
+
+  of(application: string): readonly EurekaInstance[] {
+    return this.applications.get(application) ?? NOBODY;
+  }
+
+  /** Instances whose lease ended so long ago that the server must be keeping them on purpose. */
+  get overdue(): ReadonlySet<EurekaInstance> {
+    return this.#overdue;
+  }
+
+  /** How many instances there are in all. */
+  get total(): number {
+    return this.#applications.size;
+  }
+
+  /** Up to two requests: a delta that does not fit is followed by the whole. */
+  deadline(): number {
+    return this.#client.patience;
+  }
+
+  close(): void {}
+
+  async ask(fresh: boolean, signal: AbortSignal): Promise<Answer<CollectionChange>> {
     const value = await this.#client.ask((server, limited) => this.#askOne(fresh, server, limited), signal);
+    this.#heard(this);
     return { value, pause: jittered(this.#tools.random, this.#options.fetchInterval, 0.1) };
   }
 
-  async #askOne(fresh: boolean, server: RegistryServer, signal: AbortSignal): Promise<EurekaView> {
+  async #askOne(fresh: boolean, server: RegistryServer, signal: AbortSignal): Promise<CollectionChange> {
     const moved = this.#server !== null && this.#server !== server;
     const age = this.#tools.clock.now() - this.#fetchedAt;
     let doubt = moved ? 'the questions went over to another server' : undefined;
@@ -56,7 +82,8 @@ export class EurekaFeed {
       const answer = await this.#delta(server, signal);
       if (answer) {
         doubt = this.#restarted(answer.apps);
-        if (doubt === undefined && this.#applications.apply(answer.apps)) return this.#view(answer.date, doubt);
+        const changed = doubt === undefined ? this.#applications.apply(answer.apps) : null;
+        if (changed) return this.#change(changed, answer.date, undefined);
       }
     }
     const { apps, date } = await this.#read(await this.#get(server, '/apps', signal));
@@ -66,7 +93,7 @@ export class EurekaFeed {
     if (moved) this.#version = 0;
     if (moved || fresh) this.#whole = false;
     this.#server = server;
-    return this.#view(date, doubt);
+    return this.#change(null, date, doubt);
   }
 
   /** The count of deltas begins anew with every start of the server. */
@@ -94,11 +121,13 @@ export class EurekaFeed {
     return { apps: parseApps(await reply.json()), date: reply.date };
   }
 
-  #view(date: number | null, doubt: string | undefined): EurekaView {
+  /** Leases run out without a change in any application: while some have, everything is read anew. */
+  #change(changed: ReadonlySet<string> | null, date: number | null, doubt: string | undefined): CollectionChange {
     this.#fetchedAt = this.#tools.clock.now();
-    const all = [...this.#applications.all];
+    const before = this.#overdue;
     const limit = date === null ? Number.NEGATIVE_INFINITY : date - this.#options.leaseSlack;
-    const overdue = new Set(all.filter(({ leaseEnd }) => leaseEnd !== null && leaseEnd < limit));
-    return { applications: this.#applications.byApplication, overdue, total: all.length, doubt };
+    const late = [...this.#applications.all].filter(({ leaseEnd }) => leaseEnd !== null && leaseEnd < limit);
+    this.#overdue = late.length === 0 ? NONE : new Set(late);
+    return { changed: before === NONE && this.#overdue === NONE ? changed : null, confirms: true, doubt };
   }
 }

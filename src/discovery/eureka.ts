@@ -1,18 +1,16 @@
 import { HeadgateError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
+import { Collection } from './collection.ts';
 import { untilAborted } from './deadline.ts';
-import type { EurekaInstance } from './eureka-answer.ts';
-import { EurekaFeed, type EurekaView } from './eureka-feed.ts';
-import { catalogOf, nodesOf } from './eureka-nodes.ts';
+import { EurekaFeed } from './eureka-feed.ts';
+import { catalogOf, type EurekaNodes, nodesOf } from './eureka-nodes.ts';
 import { type EurekaOptions, eurekaQueryFault, type PortChoice } from './eureka-options.ts';
 import { RegistryClient, registryUrls } from './registry-client.ts';
-import { SharedWatch } from './shared-watch.ts';
-import type { CatalogSink, Discovery, NodeSink, ServiceQuery } from './types.ts';
+import type { CatalogEntry, CatalogSink, Discovery, NodeSink, ServiceQuery } from './types.ts';
 import { UnusableReport } from './unusable-report.ts';
 import type { LoopTools } from './watch-loop.ts';
 
-const NOBODY: readonly EurekaInstance[] = [];
 /** Eureka answers whole and one question at a time. */
 const CONNECTIONS = 2;
 
@@ -27,7 +25,7 @@ export class EurekaDiscovery implements Discovery, Closable {
   readonly #options: EurekaOptions;
   readonly #log: Log;
   readonly #client: RegistryClient;
-  readonly #shared: SharedWatch<EurekaView>;
+  readonly #feed: Collection<EurekaFeed>;
   #preserving = false;
 
   /** Throws CONFIG_INVALID when the servers are not usable. */
@@ -38,19 +36,8 @@ export class EurekaDiscovery implements Discovery, Closable {
     const urls = registryUrls(options.servers, 'discovery.eureka.host', options.prefix);
     const client = new RegistryClient('Eureka', urls, limits, tools.clock);
     this.#client = client;
-    this.#shared = new SharedWatch(() => {
-      const feed = new EurekaFeed(client, options, tools);
-      return {
-        gate: null,
-        // Up to two requests: a delta that does not fit is followed by the whole.
-        deadline: () => client.patience,
-        ask: async (fresh, signal) => {
-          const answer = await feed.ask(fresh, signal);
-          this.#reportPreservation(answer.value);
-          return answer;
-        },
-      };
-    }, tools);
+    const heard = (feed: EurekaFeed) => this.#reportPreservation(feed);
+    this.#feed = new Collection(() => new EurekaFeed(client, options, tools, heard), tools);
   }
 
   async watch(query: ServiceQuery, sink: NodeSink, signal: AbortSignal): Promise<void> {
@@ -64,16 +51,10 @@ export class EurekaDiscovery implements Discovery, Closable {
     const choice = (query.args.port ?? null) as PortChoice;
     const weight = this.#options.defaultWeight;
     const report = new UnusableReport(this.#log, 'eureka', query.service);
-    // Most answers change nothing of most services: those are not read anew.
-    let read = NOBODY;
-    let found = nodesOf(NOBODY, new Set(), choice, weight);
-    let wasOverdue = false;
+    let found: EurekaNodes | null = null;
     const follower = {
-      set: ({ applications, overdue, doubt }: EurekaView) => {
-        const instances = applications.get(name) ?? NOBODY;
-        if (instances !== read || overdue.size > 0 || wasOverdue) found = nodesOf(instances, overdue, choice, weight);
-        read = instances;
-        wasOverdue = overdue.size > 0;
+      update: (feed: EurekaFeed, changed: boolean, doubt: string | undefined) => {
+        if (changed || !found) found = nodesOf(feed.of(name), feed.overdue, choice, weight);
         const { nodes, unusable } = found;
         if (nodes.length === 0 && unusable.length > 0) return sink.fail(unusableAnswer(unusable[0]!));
         report.tell(unusable);
@@ -81,23 +62,27 @@ export class EurekaDiscovery implements Discovery, Closable {
       },
       fail: (error: HeadgateError) => sink.fail(error),
     };
-    await this.#shared.follow(follower, signal);
+    await this.#feed.follow(name, follower, signal);
   }
 
   async watchCatalog(sink: CatalogSink, signal: AbortSignal): Promise<void> {
     await null;
+    let entries: readonly CatalogEntry[] | null = null;
     const follower = {
-      set: ({ applications, doubt }: EurekaView) => sink.set(catalogOf(applications), doubt),
+      update: (feed: EurekaFeed, changed: boolean, doubt: string | undefined) => {
+        if (changed || !entries) entries = catalogOf(feed.applications);
+        sink.set(entries, doubt);
+      },
       fail: (error: HeadgateError) => sink.fail(error),
     };
-    await this.#shared.follow(follower, signal);
+    await this.#feed.follow(null, follower, signal);
   }
 
   close(): Promise<void> {
     return this.#client.close();
   }
 
-  #reportPreservation({ overdue, total }: EurekaView): void {
+  #reportPreservation({ overdue, total }: EurekaFeed): void {
     if (overdue.size > 0 === this.#preserving) return;
     this.#preserving = overdue.size > 0;
     if (!this.#preserving) {

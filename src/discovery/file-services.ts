@@ -72,7 +72,7 @@ export class FileServices implements WrittenServices {
     if (!fresh) await this.#watch?.next(this.#restless ? SETTLE_MS : this.#options.interval, signal);
     await this.#rearm(fresh);
     const changed = await this.#look(signal);
-    return { value: { changed: fresh ? null : changed, doubt: undefined }, pause: 0 };
+    return { value: { changed: fresh ? null : changed, confirms: true, doubt: undefined }, pause: 0 };
   }
 
   /** Watches the directory that has the name now, before it is looked at: no change falls between the two. */

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { MassCollapse } from './mass-collapse.ts';
-import { canonical, counted, type MemberRules, sameMembers, union } from './node-order.ts';
+import { adopted, canonical, counted, type MemberRules, sameMembers, union } from './node-order.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** What the guard thinks implausible and how long it holds that back. Durations in milliseconds; 0 holds nothing. */
@@ -110,7 +110,7 @@ export class GuardedSet<T> {
 
   /** The source gave an answer; `doubt` is that of `NodeSink`. */
   offer(answer: readonly T[], doubt?: string | null): void {
-    const members = canonical(answer, this.#rules);
+    const members = adopted(canonical(answer, this.#rules), this.#inForce, this.#rules);
     if (doubt === null) return this.#settle(members);
     if (doubt !== undefined) this.sourceInDoubt(doubt);
     if (this.#doubt !== null && this.#doubtUntil === Number.POSITIVE_INFINITY) {

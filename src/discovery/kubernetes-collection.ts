@@ -1,12 +1,11 @@
 import type { Clock } from '../core/clock.ts';
 import { HeadgateError } from '../core/errors.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { CollectionChange, CollectionSource } from './collection.ts';
 import type { Gate } from './gate.ts';
-import { answerError } from './json-body.ts';
+import { answerError, asObject } from './json-body.ts';
 import { EXPIRED, type KubernetesClient, type KubernetesResource, statusFailure } from './kubernetes-client.ts';
 import type { LineStream } from './line-stream.ts';
-
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** What is kept of an object, and under which key it is looked up. */
 export interface Kept<T> {
@@ -119,7 +118,7 @@ export class KubernetesCollection<T> implements CollectionSource {
     const doubt = back ? `the resourceVersion went back from ${this.#version} to ${version}` : undefined;
     this.#objects = objects;
     this.#version = version;
-    return { changed: null, doubt };
+    return { changed: null, confirms: true, doubt };
   }
 
   async #watch(signal: AbortSignal): Promise<CollectionChange> {
@@ -133,7 +132,7 @@ export class KubernetesCollection<T> implements CollectionSource {
       }
     }
     for (const event of events ?? []) this.#apply(asObject(event, 'an event'), changed);
-    return { changed, doubt: undefined };
+    return { changed, confirms: changed.size === 0, doubt: undefined };
   }
 
   async #open(signal: AbortSignal): Promise<LineStream> {
@@ -226,9 +225,4 @@ function asNamed(item: unknown): { readonly object: JsonObject; readonly name: s
   if (typeof name !== 'string' || typeof namespace !== 'string')
     throw answerError('answered with an object without a name');
   return { object, name: `${namespace}/${name}` };
-}
-
-export function asObject(value: unknown, what: string): JsonObject {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
-  throw answerError(`answered with something else than ${what}`);
 }

@@ -1,4 +1,6 @@
-import { asObject, type JsonObject, type Kept } from './kubernetes-collection.ts';
+import type { JsonObject } from '../core/json.ts';
+import { asObject } from './json-body.ts';
+import type { Kept } from './kubernetes-collection.ts';
 import type { CatalogEntry } from './types.ts';
 
 /** What is kept of a Service that asks for routes. */

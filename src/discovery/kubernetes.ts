@@ -1,9 +1,11 @@
 import { HeadgateError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
-import { Collection, untilAborted } from './collection.ts';
-import { type EndpointSlice, nodesOfSlices, readSlice, SERVICE_LABEL } from './endpoint-slices.ts';
+import { Collection } from './collection.ts';
+import { untilAborted } from './deadline.ts';
+import { type EndpointSlice, nodesOfSlices, readSlice, SERVICE_LABEL, type SliceNodes } from './endpoint-slices.ts';
 import { Gate } from './gate.ts';
+import { answerError } from './json-body.ts';
 import { KubernetesClient, type KubernetesResource } from './kubernetes-client.ts';
 import { KubernetesCollection, type KubernetesCollectionParts } from './kubernetes-collection.ts';
 import {
@@ -16,6 +18,7 @@ import {
 import { kubernetesAccess } from './kubernetes-place.ts';
 import { catalogOf, type RoutedService, readService } from './kubernetes-services.ts';
 import type { CatalogSink, Discovery, Node, NodeSink, ServiceQuery } from './types.ts';
+import { UnusableReport } from './unusable-report.ts';
 import type { LoopTools } from './watch-loop.ts';
 
 type Slices = KubernetesCollection<EndpointSlice>;
@@ -138,20 +141,19 @@ class ServiceReader {
   readonly #service: KubernetesService;
   readonly #weight: number;
   readonly #sink: NodeSink;
-  readonly #log: Log;
+  readonly #report: UnusableReport;
   #slices: Slices | null = null;
   #nodes: readonly Node[] = [];
   /** Why there are no nodes to tell of, as long as the slices are as they are. */
   #fault: HeadgateError | null = null;
   #tags: readonly string[] = [];
   #failing = false;
-  #reported = '';
 
   constructor(service: KubernetesService, weight: number, sink: NodeSink, log: Log) {
     this.#service = service;
     this.#weight = weight;
     this.#sink = sink;
-    this.#log = log;
+    this.#report = new UnusableReport(log, 'kubernetes', service.key);
   }
 
   slices(source: Slices, changed: boolean, doubt: string | undefined): void {
@@ -178,24 +180,22 @@ class ServiceReader {
     const { key, choice } = this.#service;
     if (changed) {
       const found = nodesOfSlices(this.#slices.of(key), choice, this.#weight, this.#tags);
-      this.#fault = found.ports !== null && choice.port === null ? ambiguous(key, found.ports) : null;
+      this.#fault = faultOf(found, this.#service);
       const missing =
         found.ports === null ? [] : [`there is no port "${choice.port ?? ''}" among ${found.ports.join(', ')}`];
-      this.#report([...(this.#fault ? [] : missing), ...found.unusable].join('; '));
+      this.#report.tell([...(this.#fault ? [] : missing), ...found.unusable]);
       this.#nodes = found.nodes;
     }
     if (this.#fault) this.#sink.fail(this.#fault);
     else this.#sink.set(this.#nodes, doubt);
   }
+}
 
-  /** Once, until it is another. */
-  #report(text: string): void {
-    const { key } = this.#service;
-    if (text !== '' && text !== this.#reported) {
-      this.#log.warn('discovery.unusable-instance', `kubernetes ${key}: left out: ${text}`, { service: key });
-    }
-    this.#reported = text;
-  }
+/** With endpoints of which none can be used, what is known stays in force. */
+function faultOf({ nodes, ports, unusable }: SliceNodes, { key, choice }: KubernetesService): HeadgateError | null {
+  if (ports !== null && choice.port === null) return ambiguous(key, ports);
+  if (nodes.length > 0 || unusable.length === 0) return null;
+  return answerError(`the service ${key} has no endpoint that can be used: ${unusable[0]}`);
 }
 
 function ambiguous(key: string, ports: readonly string[]): HeadgateError {

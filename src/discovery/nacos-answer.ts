@@ -1,9 +1,8 @@
 import { isHost, isPort } from '../core/address.ts';
+import { isObject, type JsonObject } from '../core/json.ts';
 import { answerError } from './json-body.ts';
 import type { NacosService } from './nacos-options.ts';
 import type { Node } from './types.ts';
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 /** The nodes of one service, and the instances that can't be used, each with the reason. */
 export interface NacosNodes {
@@ -93,8 +92,4 @@ export function parseServiceNames(body: unknown): readonly string[] {
     throw answerError('answered without a list of services');
   }
   return names;
-}
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,8 @@
 import type { Clock } from '../core/clock.ts';
 import { HeadgateError } from '../core/errors.ts';
+import { isObject } from '../core/json.ts';
 import { answerError } from './json-body.ts';
-import { isObject, unwrap } from './nacos-answer.ts';
+import { unwrap } from './nacos-answer.ts';
 import type { RegistryReply, RegistryServer } from './registry-client.ts';
 
 /** Paths of the login: servers of version 1 and 2, and of 3 where those are switched off. */

@@ -4,9 +4,9 @@ import { isIPv6 } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import type { Clock } from '../core/clock.ts';
 import { reasonOf } from '../core/errors.ts';
+import { isObject } from '../core/json.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
-import { isObject } from './nacos-answer.ts';
 import type { PushAddress } from './nacos-client.ts';
 
 /** A packet that unfolds to more is not a push. */

@@ -1,4 +1,5 @@
 import { isHost, isPort, parseAddress } from '../core/address.ts';
+import { isObject, type JsonObject } from '../core/json.ts';
 import type { CatalogEntry, Node } from './types.ts';
 
 /** Nodes that somebody has written down, and what of it can't be used, each with the reason. */
@@ -6,8 +7,6 @@ export interface WrittenNodes {
   readonly nodes: readonly Node[];
   readonly unusable: readonly string[];
 }
-
-type Fields = Readonly<Record<string, unknown>>;
 
 const MAX_WEIGHT = 1_000_000;
 const MAX_PRIORITY = 1_000;
@@ -21,7 +20,7 @@ const MAX_PRIORITY = 1_000;
 export function readNodeList(data: unknown, defaultWeight: number): WrittenNodes {
   const collected = new NodeCollector(defaultWeight);
   if (Array.isArray(data)) for (const [index, item] of data.entries()) collected.item(item, `item ${index + 1}`);
-  else if (isFields(data)) for (const [address, value] of Object.entries(data)) collected.at(address, value);
+  else if (isObject(data)) for (const [address, value] of Object.entries(data)) collected.at(address, value);
   else throw new Error('it is neither a list of nodes nor a map from "host:port" to weight');
   return collected;
 }
@@ -57,8 +56,8 @@ class NodeCollector implements WrittenNodes {
 
   item(item: unknown, place: string): void {
     if (typeof item === 'string') this.at(item, {});
-    else if (isFields(item) && 'targets' in item) this.#group(item, place);
-    else if (isFields(item) && 'host' in item) this.#node(item.host, item.port, item, place);
+    else if (isObject(item) && 'targets' in item) this.#group(item, place);
+    else if (isObject(item) && 'host' in item) this.#node(item.host, item.port, item, place);
     else this.unusable.push(`${place} has neither targets nor a host`);
   }
 
@@ -68,16 +67,16 @@ class NodeCollector implements WrittenNodes {
     if (!parsed) return void this.unusable.push(`${place} is not a "host:port"`);
     if (value === null || value === '') return this.#node(parsed.host, parsed.port, {}, place);
     const fields = typeof value === 'number' ? { weight: value } : value;
-    if (!isFields(fields)) return void this.unusable.push(`${place} is given neither a weight nor an object`);
+    if (!isObject(fields)) return void this.unusable.push(`${place} is given neither a weight nor an object`);
     this.#node(parsed.host, parsed.port, fields, place);
   }
 
   /** The labels `weight` and `priority` mean what they say; the others are metadata. */
-  #group(group: Fields, place: string): void {
+  #group(group: JsonObject, place: string): void {
     const { targets, labels = {} } = group;
     if (!Array.isArray(targets)) return void this.unusable.push(`${place}: targets is not a list`);
-    if (!isFields(labels ?? {})) return void this.unusable.push(`${place}: labels is not a map`);
-    const { weight, priority, ...metadata } = (labels ?? {}) as Fields;
+    if (!isObject(labels ?? {})) return void this.unusable.push(`${place}: labels is not a map`);
+    const { weight, priority, ...metadata } = (labels ?? {}) as JsonObject;
     const fields = { weight: numberIn(weight), priority: numberIn(priority), metadata };
     for (const target of targets) {
       const address = typeof target === 'string' ? parseAddress(target) : null;
@@ -86,7 +85,7 @@ class NodeCollector implements WrittenNodes {
     }
   }
 
-  #node(host: unknown, port: unknown, fields: Fields, place: string): void {
+  #node(host: unknown, port: unknown, fields: JsonObject, place: string): void {
     const { weight = this.#defaultWeight, priority = 0, metadata = {}, tags = [] } = fields;
     const fault = (text: string) => void this.unusable.push(`${place} ${text}`);
     if (typeof host !== 'string' || !isHost(host)) return fault('has a host that is not an IP address or a name');
@@ -96,7 +95,7 @@ class NodeCollector implements WrittenNodes {
     if (!isIntegerIn(priority, -MAX_PRIORITY, MAX_PRIORITY)) {
       return fault(`has a priority that is not a whole number up to ${MAX_PRIORITY}`);
     }
-    if (!isFields(metadata)) return fault('has metadata that are not a map');
+    if (!isObject(metadata)) return fault('has metadata that are not a map');
     if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string'))
       return fault('has tags that are not texts');
     const facts = Object.freeze(textsOf(metadata));
@@ -113,13 +112,9 @@ function isIntegerIn(value: unknown, minimum: number, maximum: number): value is
   return Number.isInteger(value) && (value as number) >= minimum && (value as number) <= maximum;
 }
 
-function textsOf(fields: Fields): Record<string, string> {
+function textsOf(fields: JsonObject): Record<string, string> {
   const plain = Object.entries(fields).filter(
     ([key, value]) => key !== '__proto__' && ['string', 'number', 'boolean'].includes(typeof value),
   );
   return Object.fromEntries(plain.map(([key, value]) => [key, String(value)]));
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

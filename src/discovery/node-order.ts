@@ -1,12 +1,10 @@
-import { formatAddress } from '../core/address.ts';
 import { sameData } from '../core/json.ts';
 import type { CatalogEntry, Node } from './types.ts';
 
-/** How members of a set are told apart and put in order. */
+/** How members of a set are told apart and put in order: `compare` is 0 for two that are the same member. */
 export interface MemberRules<T> {
   /** Singular, for messages. */
   readonly noun: string;
-  key(member: T): string;
   compare(a: T, b: T): number;
   same(a: T, b: T): boolean;
 }
@@ -23,26 +21,41 @@ function byText(a: string, b: string): number {
 /** Nodes are told apart by host and port, and stand in that order whatever order the registry gives. */
 export const nodeRules: MemberRules<Node> = {
   noun: 'node',
-  key: formatAddress,
   compare: (a, b) => byText(a.host, b.host) || a.port - b.port,
   same: sameData,
 };
 
 export const catalogRules: MemberRules<CatalogEntry> = {
   noun: 'service',
-  key: (entry) => entry.service,
   compare: (a, b) => byText(a.service, b.service),
   same: sameData,
 };
 
-/** In canonical order, each key once: the first of several wins. */
+/** In canonical order, each member once: the first of several wins. */
 export function canonical<T>(members: readonly T[], rules: MemberRules<T>): readonly T[] {
-  const byKey = new Map<string, T>();
-  for (const member of members) {
-    const key = rules.key(member);
-    if (!byKey.has(key)) byKey.set(key, member);
-  }
-  return [...byKey.values()].sort(rules.compare);
+  const sorted = isCanonical(members, rules) ? members : members.toSorted(rules.compare);
+  return sorted.filter((member, index) => index === 0 || rules.compare(sorted[index - 1]!, member) !== 0);
+}
+
+function isCanonical<T>(members: readonly T[], rules: MemberRules<T>): boolean {
+  return members.every((member, index) => index === 0 || rules.compare(members[index - 1]!, member) < 0);
+}
+
+/**
+ * A canonical set with what has not changed since an earlier one as the same objects, or the earlier one itself when nothing
+ * has: whoever works on with a large set finds by comparing references what is new.
+ */
+export function adopted<T>(members: readonly T[], earlier: readonly T[], rules: MemberRules<T>): readonly T[] {
+  let place = 0;
+  let same = members.length === earlier.length;
+  const result = members.map((member) => {
+    while (place < earlier.length && rules.compare(earlier[place]!, member) < 0) place += 1;
+    const known = earlier[place];
+    if (known !== undefined && rules.same(known, member)) return known;
+    same = false;
+    return member;
+  });
+  return same ? earlier : result;
 }
 
 /** Both sets together; where both have a member, the one of `newer`. */
@@ -55,13 +68,21 @@ export function sameMembers<T>(a: readonly T[], b: readonly T[], rules: MemberRu
   return a === b || (a.length === b.length && a.every((member, index) => rules.same(member, b[index]!)));
 }
 
-/** How many members came and went between two sets. */
+/** Members of a canonical set that another one does not have. */
+export function without<T>(members: readonly T[], others: readonly T[], rules: MemberRules<T>): readonly T[] {
+  let place = 0;
+  return members.filter((member) => {
+    while (place < others.length && rules.compare(others[place]!, member) < 0) place += 1;
+    return place === others.length || rules.compare(others[place]!, member) !== 0;
+  });
+}
+
+/** How many members came and went between two canonical sets. */
 export function countChanges<T>(
   before: readonly T[],
   after: readonly T[],
   rules: MemberRules<T>,
 ): { readonly added: number; readonly removed: number } {
-  const old = new Set(before.map(rules.key));
-  const kept = after.filter((member) => old.has(rules.key(member))).length;
-  return { added: after.length - kept, removed: before.length - kept };
+  const added = without(after, before, rules).length;
+  return { added, removed: before.length - (after.length - added) };
 }

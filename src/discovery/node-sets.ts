@@ -6,7 +6,7 @@ import type { LastGoodCache } from './last-good-cache.ts';
 import { MassCollapse } from './mass-collapse.ts';
 import { nodeRules } from './node-order.ts';
 import type { SourceCounters } from './source-reports.ts';
-import { type Discovery, type Node, type NodeSet, type ServiceQuery, sourceKey } from './types.ts';
+import { type Discovery, labelOf, type Node, type NodeSet, type ServiceQuery, sourceKey } from './types.ts';
 import { type Subject, WatchGroup } from './watch-group.ts';
 import type { Watched } from './watched-set.ts';
 
@@ -62,11 +62,6 @@ export class NodeSets implements Closable {
     return this.#group.release(sourceKey(query));
   }
 
-  /** Whether every wanted service has an answer, a cached set or a failure. */
-  settled(): boolean {
-    return this.#group.settled();
-  }
-
   /** What the guard decided and what failed, by source. */
   counters(): ReadonlyMap<string, SourceCounters> {
     return this.#group.counters;
@@ -107,10 +102,4 @@ export class NodeSets implements Closable {
 function nodeSet(query: ServiceQuery, watched: Watched<Node>): NodeSet {
   const { members, version, state, cached, confirmedAt, reason } = watched;
   return { query, nodes: members, version, state, cached, confirmedAt, reason };
-}
-
-/** The service, with its filters when it has some. */
-function labelOf(query: ServiceQuery): string {
-  const args = Object.entries(query.args).map(([key, value]) => `${key}=${value}`);
-  return args.length > 0 ? `${query.service} (${args.sort().join(', ')})` : query.service;
 }

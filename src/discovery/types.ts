@@ -83,3 +83,9 @@ export function sourceKey(query: ServiceQuery): string {
   const args = Object.keys(query.args).sort();
   return JSON.stringify([query.source, query.service, ...args.map((key) => [key, query.args[key]])]);
 }
+
+/** For people: the service, with its filters when it has some. */
+export function labelOf(query: ServiceQuery): string {
+  const args = Object.entries(query.args).map(([key, value]) => `${key}=${value}`);
+  return args.length > 0 ? `${query.service} (${args.sort().join(', ')})` : query.service;
+}

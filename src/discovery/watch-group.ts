@@ -72,13 +72,6 @@ export class WatchGroup<T> implements Closable {
     return this.#members.get(key)?.set.release() ?? false;
   }
 
-  settled(): boolean {
-    for (const member of this.#members.values()) {
-      if (member.set.current.state === 'init') return false;
-    }
-    return true;
-  }
-
   onChange(listener: (key: string) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);

@@ -89,7 +89,8 @@ async function askOnce<T>(
   }
 }
 
-function asDiscoveryError(error: unknown): HeadgateError {
+/** What any failure of a question is told as. */
+export function asDiscoveryError(error: unknown): HeadgateError {
   if (error instanceof HeadgateError) return error;
   return new HeadgateError(reasonOf(error), { code: 'DISCOVERY_FAILED', source: 'upstream', cause: error });
 }

@@ -1,8 +1,10 @@
 import { HeadgateError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import { type Collection, type CollectionSource, untilAborted } from './collection.ts';
+import type { Collection, CollectionSource } from './collection.ts';
+import { untilAborted } from './deadline.ts';
 import { catalogEntryOf, type WrittenNodes } from './node-list.ts';
 import type { CatalogEntry, CatalogSink, NodeSink, ServiceQuery } from './types.ts';
+import { UnusableReport } from './unusable-report.ts';
 
 /** The nodes of a service that somebody has written down, or why they can't be read. */
 export type WrittenService = WrittenNodes | { readonly fault: string };
@@ -29,18 +31,13 @@ export async function followWritten(
     if (!signal.aborted) sink.fail(new HeadgateError(message, { code: 'CONFIG_INVALID', source: 'self' }));
     return untilAborted(signal);
   }
-  let reported = '';
+  const report = new UnusableReport(log, query.source, query.service);
   const update = (source: WrittenServices, _changed: boolean, doubt: string | undefined) => {
     const service = source.service(query.service) ?? { nodes: [], unusable: [] };
     const fault = faultOf(service);
     if (fault !== null) return sink.fail(new HeadgateError(fault, { code: 'DISCOVERY_ANSWER', source: 'upstream' }));
     const { nodes, unusable } = service as WrittenNodes;
-    const report = unusable.join('; ');
-    if (report !== '' && report !== reported) {
-      const text = `${query.source} ${query.service}: left out: ${report}`;
-      log.warn('discovery.unusable-instance', text, { service: query.service });
-    }
-    reported = report;
+    report.tell(unusable);
     sink.set(nodes, doubt);
   };
   await collection.follow(query.service, { update, fail: (error) => sink.fail(error) }, signal);

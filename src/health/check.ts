@@ -26,12 +26,16 @@ export class Check {
     this.group = group;
   }
 
-  /** Milliseconds between two probes, before jitter. */
+  /** Milliseconds between two probes, before jitter: the shortest that one of its targets asks for. */
   interval(): number {
+    const { healthy, unhealthy, fastIntervalMs } = this.plan;
+    let interval = Number.POSITIVE_INFINITY;
     for (const record of this.records) {
-      if (record.health === 'unhealthy') return this.plan.unhealthy.intervalMs;
+      const usual = record.health === 'unhealthy' ? unhealthy.intervalMs : healthy.intervalMs;
+      const fast = fastIntervalMs !== null && record.inTransition ? fastIntervalMs : usual;
+      interval = Math.min(interval, usual, fast);
     }
-    return this.plan.healthy.intervalMs;
+    return interval;
   }
 }
 
@@ -41,13 +45,14 @@ const planIds = new WeakMap<ActiveCheckPlan, string>();
 export function checkId(address: Address, plan: ActiveCheckPlan): string {
   let planId = planIds.get(plan);
   if (planId === undefined) {
-    const { type, timeoutMs, concurrency, host, path, headers, healthy, unhealthy } = plan;
-    planId = JSON.stringify([
-      [type, timeoutMs, concurrency, host, path, headers],
-      [healthy.intervalMs, healthy.statuses, healthy.successes],
-      [unhealthy.intervalMs, unhealthy.statuses, unhealthy.httpFailures, unhealthy.tcpFailures, unhealthy.timeouts],
-    ]);
+    planId = JSON.stringify(plan, inOrder);
     planIds.set(plan, planId);
   }
   return `${address.port} ${address.host} ${planId}`;
+}
+
+/** Writes the fields of objects by name, so that the order in which they were set does not count. */
+function inOrder(_: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

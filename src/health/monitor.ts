@@ -4,14 +4,15 @@ import type { Log } from '../core/log.ts';
 import { jittered, type Random } from '../core/random.ts';
 import type { Closable } from '../core/scope.ts';
 import { Check, checkId } from './check.ts';
+import { Lateness } from './lateness.ts';
 import { probeOf } from './probes/of-plan.ts';
 import { Schedule } from './schedule.ts';
 import { TargetRecord } from './target-record.ts';
 import { Turns } from './turns.ts';
 import type { ActiveCheckPlan, HealthState, HealthTarget, Probe, ProbeResult, TargetState } from './types.ts';
 
-/** Probes under way at once, whatever the configuration asks for. */
-const GLOBAL_LIMIT = 64;
+/** Probes under way at once, whatever the configuration asks for: each may hold a socket. */
+const GLOBAL_LIMIT = 256;
 const JITTER = 0.15;
 
 export interface HealthMonitorOptions {
@@ -36,10 +37,13 @@ export class HealthMonitor implements Closable {
   readonly #log: Log;
   readonly #onChange: HealthMonitorOptions['onChange'];
   readonly #createProbe: (plan: ActiveCheckPlan) => Probe;
+  /** A probe serves every address of its plan. */
+  readonly #probes = new WeakMap<ActiveCheckPlan, Probe>();
   readonly #records = new Map<string, TargetRecord>();
   readonly #checks = new Map<string, Check>();
   readonly #schedule: Schedule<Check>;
   readonly #turns = new Turns(GLOBAL_LIMIT);
+  readonly #lateness: Lateness;
   #closed = false;
   #onIdle: (() => void) | null = null;
 
@@ -49,6 +53,7 @@ export class HealthMonitor implements Closable {
     this.#log = options.log;
     this.#onChange = options.onChange;
     this.#createProbe = options.createProbe ?? probeOf;
+    this.#lateness = new Lateness(options.clock, options.log);
     this.#schedule = new Schedule(options.clock, (check) => {
       this.#turns.add(check);
       this.#pump();
@@ -111,39 +116,52 @@ export class HealthMonitor implements Closable {
     if (record.checkId === id) return;
     this.#leave(record);
     record.checkId = id;
-    record.resetCounts();
+    const before = existing ? existing.health : 'unknown';
+    record.checksChanged();
     this.#records.set(target.key, record);
     const check = this.#checks.get(id);
-    if (check) return this.#join(record, check);
-    this.#begin(record, knownGood.has(record.group));
+    const other = check ? this.#join(record, check) : null;
+    if (!check) this.#begin(record, knownGood.has(record.group));
+    if (record.health === before) return;
+    const reason = record.health === 'pending' ? 'waits for its first success' : 'waits for nothing any more';
+    this.#announce(record, before, other && !other.undecided ? `as for ${other.key}` : reason);
   }
 
   /** A target that nothing is known of takes the view of those that share its check. */
-  #join(record: TargetRecord, check: Check): void {
-    const other = record.health === 'unknown' ? check.records.values().next().value : undefined;
+  #join(record: TargetRecord, check: Check): TargetRecord | null {
+    const other = record.undecided ? (check.records.values().next().value ?? null) : null;
     check.records.add(record);
-    if (!other) return;
-    record.adopt(other);
-    if (record.health !== 'unknown') this.#announce(record, 'unknown', `as for ${other.key}`);
+    if (other) record.adopt(other);
+    return other;
   }
 
-  /** A first probe waits up to an interval, unless nothing in its upstream is known to be good: then it is due now. */
-  #begin(record: TargetRecord, spread: boolean): void {
+  /** A first probe waits up to an interval, unless traffic waits for it: then it is due now. */
+  #begin(record: TargetRecord, othersAreGood: boolean): void {
     const { address, checks } = record.target;
     let probe: Probe;
     try {
-      probe = this.#createProbe(checks);
+      probe = this.#probeOf(checks);
     } catch (error) {
       this.#log.error('health.bad-check', `${record.key} cannot be checked: ${reasonOf(error)}`, {
         target: record.key,
       });
+      record.cannotBeChecked();
       return;
     }
     const check = new Check(record.checkId, address, checks, probe, record.group);
     check.records.add(record);
     this.#checks.set(check.id, check);
-    if (!spread) return this.#turns.add(check);
-    this.#schedule.add(check, this.#clock.now() + this.#random.next() * check.interval());
+    check.due = this.#clock.now();
+    if (!othersAreGood || record.health === 'pending') return this.#turns.add(check);
+    this.#schedule.add(check, check.due + this.#random.next() * check.interval());
+  }
+
+  #probeOf(plan: ActiveCheckPlan): Probe {
+    const known = this.#probes.get(plan);
+    if (known) return known;
+    const probe = this.#createProbe(plan);
+    this.#probes.set(plan, probe);
+    return probe;
   }
 
   #leave(record: TargetRecord): void {
@@ -165,6 +183,7 @@ export class HealthMonitor implements Closable {
 
   async #run(check: Check): Promise<void> {
     const began = this.#clock.now();
+    this.#lateness.began(check);
     const abort = new AbortController();
     check.abort = abort;
     const result = await ask(check, abort.signal);
@@ -177,20 +196,22 @@ export class HealthMonitor implements Closable {
 
   #conclude(check: Check, began: number, result: ProbeResult): void {
     const now = this.#clock.now();
-    const before = new Map<TargetRecord, HealthState>();
+    let changed: [TargetRecord, HealthState][] | null = null;
     for (const record of check.records) {
       const previous = record.apply(result, now);
-      if (previous !== null) before.set(record, previous);
+      if (previous !== null) (changed ??= []).push([record, previous]);
     }
     this.#schedule.add(check, Math.max(now, began + jittered(this.#random, check.interval(), JITTER)));
-    for (const [record, previous] of before) this.#announce(record, previous, result.detail);
+    if (changed) for (const [record, previous] of changed) this.#announce(record, previous, result.detail);
   }
 
   #announce(record: TargetRecord, previous: HealthState, reason: string): void {
     if (this.#closed) return;
     const { key, health } = record;
     const level = health === 'unhealthy' ? 'warn' : previous === 'unhealthy' ? 'info' : 'debug';
-    this.#log[level](`health.${health}`, `${key} is ${health}: ${reason}`, { target: key, previous, reason });
+    const held = health === 'unhealthy' ? Math.ceil(Math.max(0, record.heldUntil - this.#clock.now()) / 1000) : 0;
+    const hold = held > 0 ? `, held for ${held} s because it falls again and again` : '';
+    this.#log[level](`health.${health}`, `${key} is ${health}: ${reason}${hold}`, { target: key, previous, reason });
     this.#onChange(key, health, reason);
   }
 }

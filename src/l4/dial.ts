@@ -1,4 +1,5 @@
 import { connect, type OnReadOpts, type Socket } from 'node:net';
+import { hashAddress } from '../balancers/hash.ts';
 import { NO_HANDLES, Outcome, type PickContext } from '../balancers/types.ts';
 import { formatAddress } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
@@ -7,17 +8,13 @@ import { type TimerWheel, WheelTimer } from '../core/timer-wheel.ts';
 import type { TableHandle } from '../upstream/handle.ts';
 import type { PlannedSubset, PlannedTls } from '../upstream/plan.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import { hashAddress } from './hash-address.ts';
 import { originateTls } from './originate-tls.ts';
+import { OWN_FAULTS } from './own-faults.ts';
 import type { ConnectionPeers } from './peers.ts';
 import { writeProxyHeader } from './write-proxy-header.ts';
 
 /** Other nodes that are tried when the configuration does not say how many. */
 const MAX_RETRIES = 8;
-/** Nodes at their limit that are passed over before the connection is given up. */
-const MAX_FULL = 256;
-/** This process lacks something: no node is to blame, and no other would do better. */
-const OWN_FAULTS: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
 
 export interface DialOptions {
   readonly clock: Clock;
@@ -71,10 +68,9 @@ export class Dial {
     }
     const handle = this.#pick();
     if (handle) return this.#try(handle);
-    const full = this.#context.tried.length > 0;
     this.#options.onFailed(
-      full
-        ? failure(`every node of upstream ${id} has max_connections_per_node`, 'NODES_FULL')
+      this.#upstream.selection(this.#subset).isFull(this.#context)
+        ? failure(`the nodes of upstream ${id} are at their node_limit`, 'NODES_FULL')
         : failure(`upstream ${id} has no node to connect to`, 'NO_NODE'),
     );
   }
@@ -87,16 +83,9 @@ export class Dial {
     handle.end(Outcome.aborted, this.#options.clock.now());
   }
 
-  /** A node with room for a connection. Those without count as tried: the balancer names another. */
   #pick(): TableHandle | null {
-    const limit = this.#upstream.plan.stream?.maxConnectionsPerNode ?? 0;
     this.#context.now = this.#options.clock.now();
-    for (let full = 0; full < MAX_FULL; full++) {
-      const handle = this.#upstream.pick(this.#context, this.#subset);
-      if (!handle || limit === 0 || handle.inflight() < limit) return handle;
-      this.#context.tried = [...this.#context.tried, handle];
-    }
-    return null;
+    return this.#upstream.pick(this.#context, this.#subset);
   }
 
   #try(handle: TableHandle): void {

@@ -5,6 +5,7 @@ import type { Closable } from '../core/scope.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
 import type { CounterBlock, CounterSums } from '../telemetry/counter-table.ts';
 import type { BreakerCells } from '../upstream/breaker-cells.ts';
+import type { NodeTable } from '../upstream/node-table.ts';
 import type { SnapshotSource } from '../upstream/snapshot.ts';
 import type { Departures } from './departures.ts';
 import type { SourceCounts } from './source-counts.ts';
@@ -15,6 +16,7 @@ export interface DataPlane {
   readonly wheel: TimerWheel;
   readonly log: Log;
   readonly snapshots: SnapshotSource;
+  readonly table: NodeTable;
   readonly routeCounters: CounterBlock;
   readonly listenerCounters: CounterBlock;
   /** The same counters summed over all workers. */

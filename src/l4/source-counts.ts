@@ -1,4 +1,4 @@
-import { hashSource } from './hash-address.ts';
+import { hashSource } from './hash-source.ts';
 
 const ROWS = 4;
 const CELLS = 1 << 15;

@@ -14,7 +14,8 @@ interface CompiledRoute {
  *
  * The most specific route wins: one that names the server name that the client asks for, before one with a wildcard, of which
  * the longest comes first, before one that names none. Then one that names the server's address before one that does not,
- * then one that names the port, then the narrower range of clients. Among equals, the first in the list.
+ * then one that names the port, then the narrower range of clients, then one that names the protocol. Among equals,
+ * the first in the list.
  */
 export class StreamRouter {
   /** Whether a connection's server name must be known before it can be routed. */
@@ -23,8 +24,9 @@ export class StreamRouter {
   readonly #named = new Map<string, CompiledRoute[]>();
   readonly #unnamed: readonly CompiledRoute[];
 
-  constructor(routes: readonly PlannedStreamRoute[], serverPort: number) {
+  constructor(routes: readonly PlannedStreamRoute[], serverPort: number, protocol: 'tcp' | 'udp' = 'tcp') {
     const compiled = routes
+      .filter((route) => route.protocol === null || route.protocol === protocol)
       .filter((route) => route.serverPort === null || route.serverPort === serverPort)
       .sort(bySpecificity)
       .map((route) => ({
@@ -64,7 +66,8 @@ function bySpecificity(a: PlannedStreamRoute, b: PlannedStreamRoute): number {
   return (
     Number(b.serverAddr !== null) - Number(a.serverAddr !== null) ||
     Number(b.serverPort !== null) - Number(a.serverPort !== null) ||
-    narrowness(b.remoteAddrs) - narrowness(a.remoteAddrs)
+    narrowness(b.remoteAddrs) - narrowness(a.remoteAddrs) ||
+    Number(b.protocol !== null) - Number(a.protocol !== null)
   );
 }
 

@@ -6,6 +6,7 @@ import type { TableHandle } from '../upstream/handle.ts';
 import type { Timeouts } from '../upstream/plan.ts';
 import type { Snapshot } from '../upstream/snapshot.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { Affinity } from './affinity.ts';
 import { Attempts } from './attempts.ts';
 import { breakerAnswer } from './breaker-answer.ts';
 import type { ClientForwarding } from './client-forwarding.ts';
@@ -24,6 +25,7 @@ import {
   INTERNAL_ERROR,
   NO_NODE,
   NO_ROUTE,
+  OVERLOADED,
   REQUEST_TIMEOUT,
   rejectionAnswer,
 } from './respond.ts';
@@ -52,6 +54,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
   readonly #toUpstream = new MessageWriter();
   readonly #use = new NodeUse();
   readonly #attempts = new Attempts();
+  readonly #affinity = new Affinity();
   #phase: Phase = 'over';
   #snapshot: Snapshot | null = null;
   #upstream: Upstream | null = null;
@@ -161,6 +164,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#record.status = head.status;
     if (head.status === 429 || head.status === 503) this.#heedRetryAfter(head);
     const keepAlive = this.head.keepAlive && this.#body.complete && this.head.upgrade === '' && !this.#context.draining;
+    this.#toClient.added = this.#affinity.fieldFor(this.#upstream!, this.#use.handle);
     this.#keepAlive = this.#toClient.head(head, keepAlive);
   }
 
@@ -270,8 +274,15 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     const upstream = this.#upstream!;
     const now = failure === null ? this.#record.startedAt : this.#context.plane.clock.now();
     this.#attempts.now = now;
-    const handle = upstream.pick(this.#attempts, this.#record.route!.subset);
-    if (handle === null) return this.#answer(failure ?? NO_NODE, failure === null ? 'self' : 'upstream');
+    const route = this.#record.route!;
+    const handle =
+      failure === null
+        ? this.#affinity.pick(upstream, route, this.head, this.#client, this.#attempts)
+        : upstream.pick(this.#attempts, route.subset, route.headroom);
+    if (handle === null) {
+      const none = upstream.selection(route.subset).isFull(this.#attempts) ? OVERLOADED : NO_NODE;
+      return this.#answer(failure ?? none, failure === null ? 'self' : 'upstream');
+    }
     if (failure !== null) this.#record.countRetry();
     this.#use.begin(handle, now);
     const connection = this.#context.pool.take(handle);
@@ -350,6 +361,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#releaseSnapshot();
     this.#use.answered(this.#context.plane.clock.now());
     this.#record.status = 101;
+    this.#toClient.added = this.#affinity.fieldFor(this.#upstream!, this.#use.handle);
     this.#toClient.head(head, true);
   }
 

@@ -4,7 +4,9 @@ import type { ExplainedRoute, ExplainQuestion, Explanation, RouteVerdict } from 
 import type { NodeTable } from '../upstream/node-table.ts';
 import type { PlannedRoute } from '../upstream/plan.ts';
 import type { Snapshot } from '../upstream/snapshot.ts';
+import { Affinity } from './affinity.ts';
 import { ClientForwarding } from './client-forwarding.ts';
+import { hashKeyOf } from './hash-key.ts';
 import { type Rejection, RequestHead } from './head.ts';
 import { parseRequestHead } from './request-head.ts';
 import { forwardTarget, type RouteMatch, type RouteRefusal, Router } from './router.ts';
@@ -43,7 +45,10 @@ export function explain(question: ExplainQuestion, parts: ExplainParts): Explana
   const routes = verdicts(snapshot.routes, considered, head, client);
   const route = match?.route ?? null;
   const upstream = route === null ? undefined : snapshot.upstreams.get(route.upstreamId);
-  const context = { hash: 0, now: parts.now, tried: [] };
+  const key = upstream?.plan.hash ?? null;
+  const hash = key === null ? 0 : hashKeyOf(key).hash(head, { forwarding, socket: {} });
+  const context = { hash, now: parts.now, tried: [] };
+  const bound = upstream ? new Affinity().bound(upstream, route!.subset, head, parts.now) : null;
   return {
     refused: null,
     request: { method: head.method, host: head.host, path: head.path, client },
@@ -53,7 +58,7 @@ export function explain(question: ExplainQuestion, parts: ExplainParts): Explana
     target: route === null ? null : forwardTarget(route, head),
     plugins: [],
     breaker: route === null ? null : parts.breakerOf(route),
-    upstream: upstream ? explainUpstream(upstream, route!.subset, parts.table, context) : null,
+    upstream: upstream ? explainUpstream(upstream, route!.subset, parts.table, context, bound) : null,
   };
 }
 

@@ -37,6 +37,8 @@ export interface OutboundResponse {
   readonly framing: Framing;
   /** The connection to the client stays open; false whenever the framing is `close`. */
   readonly keepAlive: boolean;
+  /** Field lines of our own, each with its CRLF. */
+  readonly added: string;
 }
 
 /** How the body of a response is delimited towards the client: HTTP/1.0 has no chunks, HTTP/1.1 needs no close. */
@@ -47,7 +49,7 @@ export function clientFraming(head: ResponseHead, clientMinor: 0 | 1): Framing {
 
 /** The head to send to the client, as text of which each character is one byte. */
 export function buildResponseHead(head: ResponseHead, out: OutboundResponse): string {
-  let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n${head.fields}`;
+  let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n${head.fields}${out.added}`;
   if (out.framing === Framing.chunked) text += 'Transfer-Encoding: chunked\r\n';
   else if (head.contentLength >= 0 && mayTellLength(head.status)) text += `Content-Length: ${head.contentLength}\r\n`;
   if (head.status === 101) return `${text}Upgrade: ${head.upgrade}\r\nConnection: Upgrade\r\n\r\n`;

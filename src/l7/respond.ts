@@ -50,6 +50,7 @@ export const CONNECT_FAILED = answer(502, 'connect-failed', 'no connection to th
 export const UPSTREAM_CLOSED = answer(502, 'upstream-closed', 'the service closed the connection before it answered');
 export const BAD_RESPONSE = answer(502, 'bad-response', 'the service gave an invalid answer');
 export const NO_NODE = answer(503, 'no-node', 'the service has no node');
+export const OVERLOADED = answer(503, 'overloaded', 'the service has more to do than it can', 'Retry-After: 1\r\n');
 export const CONNECT_TIMEOUT = answer(504, 'connect-timeout', 'the service did not accept a connection in time');
 export const READ_TIMEOUT = answer(504, 'read-timeout', 'the service did not answer in time');
 export const SEND_TIMEOUT = answer(504, 'send-timeout', 'the service did not take the request in time');

@@ -12,6 +12,7 @@ export class ResponseWriter implements OutboundResponse {
   clientMinor: 0 | 1 = 1;
   framing: Framing = Framing.none;
   keepAlive = true;
+  added = '';
   /** The node's body has no chunks, and the client's has. */
   #chunks = false;
 
@@ -19,6 +20,7 @@ export class ResponseWriter implements OutboundResponse {
     this.out.attach(socket);
     this.clientMinor = clientMinor;
     this.bodyBytes = 0;
+    this.added = '';
     this.#chunks = false;
   }
 

@@ -1,9 +1,12 @@
 import { Dispatcher } from 'undici';
+import { hashText } from '../balancers/hash.ts';
 import type { Clock } from '../core/clock.ts';
 import { HeadgateError } from '../core/errors.ts';
 import type { TableHandle } from '../upstream/handle.ts';
+import type { PlannedHash } from '../upstream/plan.ts';
 import type { SnapshotSource } from '../upstream/snapshot.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { flatHeaders, headerOf } from './dispatch-headers.ts';
 import { DispatchTry, type RetryKind } from './dispatch-try.ts';
 import { NodeConnections } from './node-connections.ts';
 
@@ -60,7 +63,7 @@ export class UpstreamDispatcher extends Dispatcher {
     tried: readonly TableHandle[],
     begun: boolean,
   ): boolean {
-    const handle = upstream.pick({ hash: 0, now: this.#clock.now(), tried }, null);
+    const handle = upstream.pick({ hash: hashOf(options, upstream.plan.hash), now: this.#clock.now(), tried }, null);
     if (!handle) throw noNode(this.#upstreamId);
     const retry = (kind: RetryKind, started: boolean) =>
       mayRepeat(kind, options, tried.length) &&
@@ -89,6 +92,13 @@ export class UpstreamDispatcher extends Dispatcher {
   }
 }
 
+/** What `chash` goes by in a client: the header that it names, else the path with the query. */
+function hashOf({ headers = null, path }: Dispatcher.DispatchOptions, plan: PlannedHash | null): number {
+  if (plan === null) return 0;
+  const value = plan.on === 'header' ? headerOf(headers, plan.key.toLowerCase()) : null;
+  return hashText(value ?? path);
+}
+
 function noNode(id: string): HeadgateError {
   return new HeadgateError(`upstream ${id} has no node`, { code: 'NO_NODE', source: 'upstream', retry: 'safe' });
 }
@@ -108,18 +118,6 @@ function withHost(options: Dispatcher.DispatchOptions): Dispatcher.DispatchOptio
 }
 
 function addHost(headers: NonNullable<Dispatcher.DispatchOptions['headers']> | null, host: string): string[] {
-  const flat = flatten(headers);
-  for (let index = 0; index < flat.length; index += 2) if (flat[index]?.toLowerCase() === 'host') return flat;
-  return [...flat, 'host', host];
-}
-
-/** Name, value, name, value, …: the form that undici takes without a look. */
-function flatten(headers: NonNullable<Dispatcher.DispatchOptions['headers']> | null): string[] {
-  if (headers === null) return [];
-  if (Array.isArray(headers)) return headers as string[];
-  const entries = Symbol.iterator in headers ? [...headers] : Object.entries(headers);
-  return entries.flatMap(([name, value]) => {
-    if (value === undefined) return [];
-    return (Array.isArray(value) ? value : [value]).flatMap((one) => [name, String(one)]);
-  });
+  const flat = flatHeaders(headers);
+  return headerOf(flat, 'host') === null ? [...flat, 'host', host] : flat;
 }

@@ -1,3 +1,4 @@
+import { hashText } from '../balancers/hash.ts';
 import { Outcome } from '../balancers/types.ts';
 import { documentFrom } from '../config/document.ts';
 import type { DocumentInput } from '../config/types.ts';
@@ -47,11 +48,11 @@ export class UpstreamClient {
     this.dispatcher = new UpstreamDispatcher(plane.snapshots, ID, clock);
   }
 
-  /** The node for the next use; null when there is none. */
-  pick(): PickedNode | null {
+  /** The node for the next use; null when there is none. `chash` gives the same node for the same `hashKey`. */
+  pick({ hashKey = '' }: { readonly hashKey?: string } = {}): PickedNode | null {
     const upstream = this.#plane.snapshots.current.upstreams.get(ID);
     const startedAt = this.#clock.now();
-    const handle = upstream?.pick({ hash: 0, now: startedAt, tried: [] }, null);
+    const handle = upstream?.pick({ hash: hashText(hashKey), now: startedAt, tried: [] }, null);
     if (!upstream || !handle) return null;
     handle.begin();
     let over = false;

@@ -22,9 +22,12 @@ export function blockingOf(query: URLSearchParams): { readonly since: number; re
   return { since: Number(index), wait };
 }
 
-/** Filter expressions are not evaluated, and to ignore one would hand out what was not asked for. */
+/** Filter expressions and metadata of machines are not looked at, and to ignore one would hand out what was not asked for. */
 export function refuseFilter(query: URLSearchParams): void {
   if (query.get('filter')) {
     throw new RequestError(400, 'filter expressions are not supported by this registry; use "tag" and "passing"');
+  }
+  if (query.has('node-meta')) {
+    throw new RequestError(400, 'this registry is on one machine, which has no metadata: "node-meta" is not supported');
   }
 }

@@ -51,8 +51,11 @@ export const NodeField = {
   receivedBytes: OUTCOMES.length + 2,
   /** Answers that took as long as the upstream calls slow. */
   slow: OUTCOMES.length + 3,
+  /** Answers, and the sum of the microseconds that they took; only counted where limits adapt to it. */
+  answers: OUTCOMES.length + 4,
+  answerMicros: OUTCOMES.length + 5,
 } as const;
-export const NODE_FIELDS = OUTCOMES.length + 4;
+export const NODE_FIELDS = OUTCOMES.length + 6;
 
 /** A row per listener, HTTP and stream alike. What is refused is counted by its reason. */
 export const ListenerField = {
@@ -65,6 +68,10 @@ export const ListenerField = {
   receivedBytes: 5,
   sentBytes: 6,
   upgrades: 7,
+  /** UDP sessions ended early to make room for others. */
+  evicted: 8,
+  /** Datagrams that did not leave. */
+  dropped: 9,
   refusedSource: 10,
   refusedRoute: 11,
   refusedNode: 12,

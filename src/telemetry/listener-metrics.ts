@@ -35,6 +35,12 @@ export function listenerFamilies(listeners: readonly ListenerMetrics[], sums: Co
     counter('listener_received_bytes_total', 'Bytes from clients.', ListenerField.receivedBytes),
     counter('listener_sent_bytes_total', 'Bytes to clients.', ListenerField.sentBytes),
     counter('upgrades_total', 'Requests that became a tunnel, such as WebSocket.', ListenerField.upgrades),
+    counter('listener_evicted_total', 'UDP sessions ended early to make room for others.', ListenerField.evicted),
+    counter(
+      'listener_dropped_total',
+      'Datagrams that did not leave: too long a queue, too large, or the system refused them.',
+      ListenerField.dropped,
+    ),
   ];
 }
 

@@ -49,7 +49,7 @@ export interface NodeMetrics {
   /** `host:port`. */
   readonly node: string;
   readonly slot: number;
-  readonly health: 'unknown' | 'healthy' | 'unhealthy';
+  readonly health: 'unknown' | 'healthy' | 'unhealthy' | 'pending';
   readonly inflight: number;
   /** Smoothed time to the answer; 0 when nothing was measured. */
   readonly latencyMicros: number;

@@ -5,7 +5,7 @@ import type { NodeMetrics, UpstreamMetrics } from './metrics-source.ts';
 import { OUTCOME_NAMES } from './outcome-names.ts';
 import { type Family, joinLabels, labelText } from './text-format.ts';
 
-const STATES = ['healthy', 'unhealthy', 'unknown'] as const;
+const STATES = ['healthy', 'unhealthy', 'unknown', 'pending'] as const;
 const STATE_LABELS = STATES.map((state) => labelText({ state }));
 const OUTCOME_LABELS = OUTCOME_NAMES.map((outcome) => labelText({ outcome }));
 

@@ -9,20 +9,21 @@ import type { Upstream } from './upstream.ts';
 
 /**
  * What a pick would look at, and whom it would choose: by the same functions as in the data path, on a copy of the pickers, so
- * that nothing changes.
+ * that nothing changes. `bound`: the node that the request is bound to by its cookie.
  */
 export function explainUpstream(
   upstream: Upstream,
   subset: PlannedSubset | null,
   table: NodeTable,
   context: PickContext,
+  bound: TableHandle | null,
 ): ExplainedUpstream {
   const { plan, handles } = upstream;
   const selection = upstream.selection(subset);
   const { pools, failOpen, ramps, trials } = selectReady(selection.handles, plan.spread, table, context.now);
   const usable = new Set([...pools.flatMap((pool) => pool.nodes), ...trials]);
   const members = new Set(selection.handles);
-  const picked = selection.rehearsal().pick({ ...context });
+  const picked = bound ?? selection.rehearsal().pick({ ...context }, 1);
   return {
     id: plan.id,
     type: plan.balancer.type,
@@ -65,6 +66,7 @@ function exclusionOf(handle: TableHandle, members: ReadonlySet<TableHandle>, tab
   if (!handle.acceptsBound) return 'disable';
   if (handle.isDraining) return 'drain';
   if (handle.baseWeight === 0) return 'weight-0';
+  if (table.health(handle.slot) === Health.pending) return 'pending';
   if (table.isEjected(handle.slot)) return 'ejected';
   if (table.health(handle.slot) === Health.unhealthy) return 'unhealthy';
   if (table.demotedUntil(handle.slot) > now) return 'demoted';

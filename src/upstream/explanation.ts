@@ -43,6 +43,7 @@ export type Exclusion =
   | 'drain'
   | 'disable'
   | 'weight-0'
+  | 'pending'
   | 'ejected'
   | 'unhealthy'
   | 'demoted'
@@ -57,7 +58,7 @@ export interface ExplainedNode {
   readonly weight: number;
   /** Share of its weight that slow start leaves it; 1 when that is over. */
   readonly slow_start: number;
-  readonly health: 'unknown' | 'healthy' | 'unhealthy';
+  readonly health: 'unknown' | 'healthy' | 'unhealthy' | 'pending';
   readonly inflight: number;
   /** Smoothed time to the answer, and the score of `ewma`; null when nothing was measured. Milliseconds. */
   readonly latency_ms: number | null;

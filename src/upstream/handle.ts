@@ -8,7 +8,7 @@ import type { PlannedNode, PlannedUpstream } from './plan.ts';
 import { weightInForce } from './ready-set.ts';
 
 /** What a handle needs of its upstream's settings. */
-export type HandleSettings = Pick<PlannedUpstream, 'balancer' | 'passive'>;
+export type HandleSettings = Pick<PlannedUpstream, 'balancer' | 'passive' | 'limited'>;
 
 /** Something about the node that the control thread decides on: a run of failures, or how a trial of an ejected node went. */
 export type NodeAlarm = 'streak' | 'recovered' | 'relapsed';
@@ -33,6 +33,8 @@ export class TableHandle implements NodeHandle {
   readonly #ports: HandlePorts;
   readonly #table: NodeTable;
   #passive: PlannedUpstream['passive'];
+  /** Answers are counted for limits that adapt to them. */
+  #limited = false;
   /** Time constant of the peak-EWMA in milliseconds; 0 when nobody reads it. */
   #decayMs = 0;
 
@@ -46,13 +48,14 @@ export class TableHandle implements NodeHandle {
   }
 
   /** A later description of the same identity: weight, tags and metadata may differ, and so may the upstream's settings. */
-  describe(planned: PlannedNode, { balancer, passive }: HandleSettings): void {
+  describe(planned: PlannedNode, { balancer, passive, limited }: HandleSettings): void {
     this.node = planned.node;
     this.baseWeight = weightInForce(planned);
     this.weight = this.baseWeight;
     this.acceptsBound = planned.override?.state !== 'disable';
     this.isDraining = planned.override?.state === 'drain';
     this.#passive = passive;
+    this.#limited = limited;
     this.#decayMs = balancer.type === 'ewma' ? balancer.decayMs : 0;
   }
 
@@ -68,6 +71,12 @@ export class TableHandle implements NodeHandle {
     return decayedPeak(this.#table, this.slot, now, this.#decayMs);
   }
 
+  /** Whether the node may take one more; `headroom`: part of its limit that may be used. */
+  hasRoom(headroom: number): boolean {
+    const limit = this.#table.limit(this.slot);
+    return limit === 0 || this.#table.inflight(this.slot) < limit * headroom;
+  }
+
   begin(): void {
     this.#table.begin(this.slot);
   }
@@ -76,6 +85,10 @@ export class TableHandle implements NodeHandle {
     const { slot } = this;
     this.#table.observeLatency(slot, micros);
     if (this.#decayMs > 0) this.#table.setPeak(slot, nextPeak(this.#table, slot, micros, now, this.#decayMs), now);
+    if (this.#limited) {
+      this.#ports.counters.add(slot, NodeField.answers, 1);
+      this.#ports.counters.add(slot, NodeField.answerMicros, micros);
+    }
     const { slowMicros } = this.#passive;
     if (slowMicros > 0 && micros >= slowMicros) this.#ports.counters.add(slot, NodeField.slow, 1);
   }
@@ -106,7 +119,7 @@ export class TableHandle implements NodeHandle {
 
   #failed(outcome: Outcome, now: number): void {
     const { slot } = this;
-    if (this.#decayMs > 0) this.#table.setPeak(slot, failurePenalty(this.#table, slot, now, this.#decayMs), now);
+    if (this.#decayMs > 0) this.#table.setPeak(slot, failurePenalty(this.#table, slot), now);
     const streak = this.#table.extendStreak(slot, outcome);
     const limit = this.#passive.streaks[outcome] ?? 0;
     // Again at each multiple: the first may have come while too many other nodes were ejected.

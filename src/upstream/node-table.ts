@@ -29,15 +29,17 @@ const EJECTED_UNTIL = 10;
 const RAMP_BEGAN = 11;
 const PEAK = 12;
 const PEAK_AT = 13;
+const LIMIT = 14;
 
 /** Time constant of the smoothed latency: a sample weighs 1/8, as in TCP's SRTT (RFC 6298 §2). */
 const LATENCY_SHIFT = 3;
 /** How long a node that refused a connection takes no new traffic while others can. */
 export const DEMOTION_MS = 1000;
 
-export const Health = { unknown: 0, healthy: 1, unhealthy: 2 } as const;
+/** `pending`: gated, and no check has succeeded yet. */
+export const Health = { unknown: 0, healthy: 1, unhealthy: 2, pending: 3 } as const;
 export type Health = (typeof Health)[keyof typeof Health];
-export const HEALTH_NAMES = ['unknown', 'healthy', 'unhealthy'] as const;
+export const HEALTH_NAMES = ['unknown', 'healthy', 'unhealthy', 'pending'] as const;
 
 /** The memory behind the table; sent to each worker as it stands. */
 export interface NodeTableMemory {
@@ -186,6 +188,15 @@ export class NodeTable {
 
   isProbed(slot: number): boolean {
     return Atomics.load(this.#cells, slot * CELLS + PROBING) === 1;
+  }
+
+  /** Control thread: how much the node may have under way at once; 0 for any number. */
+  setLimit(slot: number, limit: number): void {
+    this.#doubles[slot * DOUBLES + LIMIT] = limit;
+  }
+
+  limit(slot: number): number {
+    return this.#doubles[slot * DOUBLES + LIMIT]!;
   }
 
   /** Control thread: the node's slow start begins at `now`. */

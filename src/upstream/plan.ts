@@ -1,4 +1,5 @@
 import type { BalancerPlan } from '../balancers/types.ts';
+import type { ListEdit } from '../core/list-edits.ts';
 import type { Node } from '../discovery/types.ts';
 
 /**
@@ -77,6 +78,15 @@ export interface PlannedHash {
   readonly key: string;
 }
 
+/** Clients are bound to nodes by a cookie. */
+export interface PlannedSticky {
+  /** Name of the cookie. */
+  readonly cookie: string;
+  readonly secret: string;
+  /** Of the Set-Cookie line, separated by "; ". */
+  readonly attributes: string;
+}
+
 /** A part of an upstream's nodes: those whose metadata has all of `labels`. */
 export interface PlannedSubset {
   /** Equal for equal subsets. */
@@ -110,8 +120,6 @@ export interface PlannedStreaming {
   /** Version of the PROXY header that a connection begins with; 0 for none. */
   readonly proxyProtocol: 0 | 1 | 2;
   readonly tls: PlannedTls | null;
-  /** Connections that a node may have, over all workers; 0 for no bound. */
-  readonly maxConnectionsPerNode: number;
   /** Milliseconds that connections to a node have left once it has gone or is unhealthy; null lets them finish. */
   readonly closeAfter: number | null;
 }
@@ -133,9 +141,13 @@ export interface PlannedUpstream {
   readonly balancer: BalancerPlan;
   /** Null when the balancer does not hash. */
   readonly hash: PlannedHash | null;
+  /** Null when clients are not bound to nodes. */
+  readonly sticky: PlannedSticky | null;
   readonly spread: PlannedSpread;
   readonly passive: PlannedPassive;
   readonly breaker: PlannedBreaker | null;
+  /** Nodes have limits, which the control thread sets in the node table. */
+  readonly limited: boolean;
   readonly nodes: readonly PlannedNode[];
   readonly timeouts: Timeouts;
   /** Tries besides the first; null when the configuration leaves it to the kind of failure. */
@@ -147,7 +159,7 @@ export interface PlannedUpstream {
   readonly upstreamHost: string | null;
   /** Idle connections kept per worker and node; how long (ms); how many requests one may carry. */
   readonly keepalive: { readonly size: number; readonly idleTimeout: number; readonly requests: number };
-  /** Absent when it says nothing: plain TCP, without bounds. */
+  /** Absent when it says nothing: plain TCP. */
   readonly stream?: PlannedStreaming;
 }
 
@@ -170,6 +182,8 @@ export interface PlannedRoute {
   /** Overrides the upstream's. */
   readonly timeouts: Timeouts | null;
   readonly websocket: boolean;
+  /** Part of the nodes' limits that requests of this route may use; above 1 they may exceed them. */
+  readonly headroom: number;
   readonly breaker: PlannedBreaker | null;
   /** Path prefix cut off before the request is forwarded; null keeps the path. */
   readonly stripPrefix: string | null;
@@ -179,6 +193,7 @@ export interface PlannedStreamRoute {
   readonly id: string;
   readonly slot: number;
   /** Null matches any. */
+  readonly protocol: 'tcp' | 'udp' | null;
   readonly serverAddr: string | null;
   readonly serverPort: number | null;
   readonly remoteAddrs: readonly string[];
@@ -192,11 +207,20 @@ export interface PlannedStreamRoute {
   readonly subset: PlannedSubset | null;
 }
 
+/** Other nodes of an upstream that is otherwise as it was. */
+export interface NodeChange {
+  readonly id: string;
+  /** Lead from the nodes before to those from now on. */
+  readonly edits: readonly ListEdit<PlannedNode>[];
+}
+
 export interface PlanPatch {
   /** Grows by one with each patch. */
   readonly version: number;
-  /** New and changed upstreams. */
+  /** Upstreams that are new or have other settings. */
   readonly upstreams: readonly PlannedUpstream[];
+  /** Of upstreams in which only nodes changed just these: a node that comes must not cost a copy of ten thousand. */
+  readonly nodeChanges: readonly NodeChange[];
   readonly removedUpstreams: readonly string[];
   /** The whole list, when any route changed. */
   readonly routes: readonly PlannedRoute[] | null;

@@ -11,6 +11,12 @@ export interface Candidate {
   readonly node: { readonly priority: number; readonly metadata: Readonly<Record<string, string>> };
 }
 
+/** What the selection needs to know of a node that somebody is bound to. */
+export interface BoundCandidate {
+  readonly slot: number;
+  readonly acceptsBound: boolean;
+}
+
 /** The weight that a node of the plan has when nothing is known of its health. */
 export function weightInForce({ node, override }: Pick<PlannedNode, 'node' | 'override'>): number {
   return override?.state ? 0 : (override?.weight ?? node.weight);
@@ -91,6 +97,13 @@ export function selectUsable<T extends Candidate>(
   return nodes.filter((node) => usable.has(node));
 }
 
+/** Whether a session that is bound to the node may go on there: it works, and an operator has not disabled it. */
+export function acceptsBound({ slot, acceptsBound }: BoundCandidate, table: NodeTable, now: number): boolean {
+  const health = table.health(slot);
+  const works = health !== Health.unhealthy && health !== Health.pending && !table.isEjected(slot);
+  return acceptsBound && works && table.demotedUntil(slot) <= now;
+}
+
 function sortOut<T extends Candidate>(
   nodes: readonly T[],
   table: NodeTable,
@@ -100,7 +113,8 @@ function sortOut<T extends Candidate>(
 ): Tier<T>[] {
   const tiers = new Map<number, Tier<T>>();
   for (const node of nodes) {
-    if (node.baseWeight <= 0) continue;
+    // A gated node is not one yet: it neither serves nor makes the others look like few.
+    if (node.baseWeight <= 0 || table.health(node.slot) === Health.pending) continue;
     const { priority } = node.node;
     let tier = tiers.get(priority);
     if (!tier) tiers.set(priority, (tier = { priority, ready: [], aside: [], bad: [] }));

@@ -19,7 +19,12 @@ export interface SelectionSettings {
   readonly spread: PlannedSpread;
   /** A pool is chosen by the hash, so that a key stays where it is. */
   readonly hashes: boolean;
+  /** Nodes have limits to what they may have under way. */
+  readonly limited: boolean;
 }
+
+/** Nodes that are looked at for one that is not at its limit: when so many are full, the next will be too. */
+const MAX_LOOKS = 8;
 
 /**
  * The pick over a set of nodes: pools by priority and zone, and a picker over each.
@@ -53,8 +58,30 @@ export class Selection {
     this.#pools = previous && previous.#settings.balancer.type === settings.balancer.type ? previous.#pools : [];
   }
 
-  /** The node for the next use, not in `context.tried`; null when there is none. */
-  pick(context: PickContext): TableHandle | null {
+  /** The node for the next use, not in `context.tried`; null when there is none or the nodes are at their limits. */
+  pick(context: PickContext, headroom: number): TableHandle | null {
+    const handle = this.#pickAny(context);
+    if (handle === null || !this.#settings.limited || handle.hasRoom(headroom)) return handle;
+    return this.#pickWithRoom(handle, context, headroom);
+  }
+
+  /** Whether it is the limits that leave no node: there would be one without them. */
+  isFull(context: PickContext): boolean {
+    return this.#settings.limited && this.rehearsal().#pickAny(context) !== null;
+  }
+
+  #pickWithRoom(full: TableHandle, context: PickContext, headroom: number): TableHandle | null {
+    const { tried } = context;
+    let handle: TableHandle | null = full;
+    for (let look = 1; look < MAX_LOOKS && handle !== null && !handle.hasRoom(headroom); look++) {
+      context.tried = [...context.tried, handle];
+      handle = this.#pickAny(context);
+    }
+    context.tried = tried;
+    return handle?.hasRoom(headroom) ? handle : null;
+  }
+
+  #pickAny(context: PickContext): TableHandle | null {
     if (this.#table.version(this.#settings.slot) !== this.#version || context.now >= this.#reviewAt) {
       this.#refresh(context.now);
     }

@@ -1,9 +1,11 @@
 import type { Balancer, PickContext } from '../balancers/types.ts';
 import type { Random } from '../core/random.ts';
+import { Bindings } from './bindings.ts';
 import type { BreakerCells } from './breaker-cells.ts';
 import type { TableHandle } from './handle.ts';
 import type { NodeTable } from './node-table.ts';
 import type { PlannedSubset, PlannedUpstream } from './plan.ts';
+import { acceptsBound } from './ready-set.ts';
 import { Selection, type SelectionSettings } from './selection.ts';
 
 /** What an upstream is made with, besides its plan and its nodes. */
@@ -23,6 +25,7 @@ export class Upstream {
   readonly #breakers: BreakerCells;
   readonly #settings: SelectionSettings;
   readonly #whole: Selection;
+  readonly #bindings: Bindings | null;
   /** By key; built when a route first asks for one. */
   readonly #subsets = new Map<string, Selection>();
   #before: Upstream | null;
@@ -34,15 +37,19 @@ export class Upstream {
     this.#random = tools.random;
     this.#breakers = tools.breakers;
     const { slot, spread } = plan;
-    this.#settings = { balancer: tools.balancer, slot, spread, hashes: plan.hash !== null };
+    this.#settings = { balancer: tools.balancer, slot, spread, hashes: plan.hash !== null, limited: plan.limited };
+    this.#bindings = plan.sticky === null ? null : new Bindings(plan, plan.sticky.secret, handles);
     this.#whole = this.#select(handles, before === null ? null : before.#whole);
     this.#before = before;
     if (before !== null) before.#before = null;
   }
 
-  /** The node for the next use, not in `context.tried`; null when there is none. */
-  pick(context: PickContext, subset: PlannedSubset | null): TableHandle | null {
-    return (subset === null ? this.#whole : this.selection(subset)).pick(context);
+  /**
+   * The node for the next use, not in `context.tried`; null when there is none, or when those looked at are at their limits.
+   * `headroom`: part of a limit that this use may take.
+   */
+  pick(context: PickContext, subset: PlannedSubset | null, headroom = 1): TableHandle | null {
+    return (subset === null ? this.#whole : this.selection(subset)).pick(context, headroom);
   }
 
   /** False while the circuit breaker is open. Each `true` of a half-open breaker uses up a trial. */
@@ -53,6 +60,18 @@ export class Upstream {
   /** The same, without using anything up. */
   wouldAdmit(): boolean {
     return this.plan.breaker === null || this.#breakers.wouldAdmit(this.plan.slot);
+  }
+
+  /** The node that a client is bound to by this token, if it is one of the subset and may go on with it. */
+  bound(token: string, subset: PlannedSubset | null, now: number): TableHandle | null {
+    const handle = this.#bindings?.find(token) ?? null;
+    if (handle === null || !acceptsBound(handle, this.#table, now)) return null;
+    return subset === null || this.selection(subset).handles.includes(handle) ? handle : null;
+  }
+
+  /** What binds a client to the node; empty when nothing does. */
+  tokenOf(handle: TableHandle): string {
+    return this.#bindings?.tokenOf(handle) ?? '';
   }
 
   /** The nodes that a route with this subset uses, and the state of their pick. */

@@ -1,5 +1,6 @@
 import type { ListenerPlan } from '../l4/listener.ts';
 import type { SourceMemory } from '../l4/source-counts.ts';
+import type { UdpListenerPlan } from '../l4/udp-plan.ts';
 import type { CountersMemory } from '../telemetry/counters.ts';
 import type { ForwardedEvent } from '../telemetry/forwarded-log.ts';
 import type { ExplainQuestion, Explanation } from '../upstream/explanation.ts';
@@ -38,6 +39,7 @@ export interface WorkerSeed {
   readonly breakers: BreakerMemory;
   readonly httpListeners: readonly ListenerPlan[];
   readonly tcpListeners: readonly ListenerPlan[];
+  readonly udpListeners: readonly UdpListenerPlan[];
   readonly settings: DataPathSettings;
   /** The whole plan, as a patch to nothing. */
   readonly plan: PlanPatch;

@@ -1,9 +1,10 @@
 import { createBalancer } from '../balancers/registry.ts';
+import { applyEdits } from '../core/list-edits.ts';
 import type { Random } from '../core/random.ts';
 import type { BreakerCells } from '../upstream/breaker-cells.ts';
 import type { TableHandle } from '../upstream/handle.ts';
 import type { NodeTable } from '../upstream/node-table.ts';
-import type { PlannedUpstream, PlanPatch } from '../upstream/plan.ts';
+import type { NodeChange, PlannedUpstream, PlanPatch } from '../upstream/plan.ts';
 import { Snapshot, type SnapshotSource } from '../upstream/snapshot.ts';
 import { Upstream } from '../upstream/upstream.ts';
 import type { NodeDirectory } from './node-directory.ts';
@@ -59,6 +60,7 @@ export class SnapshotStore implements SnapshotSource {
     for (const plan of patch.upstreams) {
       for (const handle of upstreams.get(plan.id)?.handles ?? []) departed.delete(handle);
     }
+    for (const change of patch.nodeChanges) upstreams.set(change.id, this.#edit(change, upstreams, departed));
     for (const handle of departed) this.#directory.leave(handle, patch.version);
     this.#replace(
       new Snapshot(
@@ -78,10 +80,29 @@ export class SnapshotStore implements SnapshotSource {
     for (const listener of this.#listeners) listener(next);
   }
 
+  /** The upstream with its node changes; nodes that are not named in them are not looked at. Adds those that leave to `departed`. */
+  #edit({ id, edits }: NodeChange, upstreams: ReadonlyMap<string, Upstream>, departed: Set<TableHandle>): Upstream {
+    const previous = upstreams.get(id);
+    if (!previous) throw new Error(`upstream ${id}: its nodes change, but it is not there`);
+    for (const { at, remove } of edits) {
+      for (const handle of previous.handles.slice(at, at + remove)) departed.add(handle);
+    }
+    const handleEdits = edits.map(({ at, remove, insert }) => {
+      return { at, remove, insert: insert.map((planned) => this.#directory.handle(planned, previous.plan)) };
+    });
+    for (const { insert } of handleEdits) for (const handle of insert) departed.delete(handle);
+    const plan = { ...previous.plan, nodes: applyEdits(previous.plan.nodes, edits) };
+    return this.#upstream(plan, applyEdits(previous.handles, handleEdits), previous);
+  }
+
   #build(plan: PlannedUpstream, previous: Upstream | null): Upstream {
+    const handles = plan.nodes.map((planned) => this.#directory.handle(planned, plan));
+    return this.#upstream(plan, handles, previous);
+  }
+
+  #upstream(plan: PlannedUpstream, handles: readonly TableHandle[], previous: Upstream | null): Upstream {
     const random = this.#random;
     const balancer = createBalancer(plan.balancer, random);
-    const handles = plan.nodes.map((planned) => this.#directory.handle(planned, plan));
     return new Upstream(plan, handles, previous, { balancer, table: this.#table, random, breakers: this.#breakers });
   }
 }

@@ -7,6 +7,7 @@ import { Departures } from '../l4/departures.ts';
 import type { DataPlane, Listener } from '../l4/listener.ts';
 import { SourceCounts } from '../l4/source-counts.ts';
 import { TcpListener } from '../l4/tcp-listener.ts';
+import { UdpListener } from '../l4/udp-listener.ts';
 import { explain } from '../l7/explain.ts';
 import { HttpListener } from '../l7/http-listener.ts';
 import type { HttpSettings } from '../l7/settings.ts';
@@ -74,6 +75,7 @@ export class Worker {
       wheel: this.#wheel,
       log: ports.log,
       snapshots: this.#snapshots,
+      table,
       routeCounters: new CounterBlock(seed.counters.routes, seed.index),
       listenerCounters: new CounterBlock(seed.counters.listeners, seed.index),
       listenerSums: new CounterSums(seed.counters.listeners),
@@ -92,6 +94,7 @@ export class Worker {
     this.#listeners = [
       ...seed.httpListeners.map((plan) => new HttpListener(plan, plane, httpSettings, this.#accessLog)),
       ...seed.tcpListeners.map((plan) => new TcpListener(plan, plane, stream)),
+      ...seed.udpListeners.map((plan) => new UdpListener(plan, plane)),
     ];
     this.#snapshots.apply(seed.plan);
   }

@@ -13,7 +13,7 @@ const CHANGE: ChangeView = {
   upstream: 'web',
   at: '2026-01-01T00:00:00.000Z',
   cause: 'consul: web',
-  added: [{ node: '10.0.0.1:80', weight: 1, priority: 0 }],
+  added: [{ node: '10.0.0.1:80', weight: 1, priority: 0, origin: 'consul: web' }],
   removed: [],
   changed: [],
   total: 1,

@@ -15,7 +15,18 @@ import { RecordingLog } from '../support/recording-log.ts';
 const UPSTREAM: UpstreamView = {
   id: 'auto/orders api',
   type: 'roundrobin',
-  source: { type: 'consul', service: 'orders', args: { tag: 'blue' } },
+  sources: [
+    {
+      type: 'consul',
+      service: 'orders',
+      args: { tag: 'blue' },
+      state: 'stale',
+      age_seconds: 12.5,
+      reason: 'connection refused',
+      cached: false,
+      count: 1,
+    },
+  ],
   state: 'stale',
   age_seconds: 12.5,
   reason: 'connection refused',
@@ -36,6 +47,7 @@ const UPSTREAM: UpstreamView = {
       requests: { success: 3 },
       tags: ['blue'],
       metadata: { zone: 'a' },
+      origin: 'consul: orders (tag=blue)',
     },
   ],
 };

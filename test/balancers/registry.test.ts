@@ -9,4 +9,8 @@ it('finds every balancer under its own type', () => {
     assert.equal(balancer.type, type);
     assert.equal(picksOf(balancer.build(nodesOf(1, 1), null), 4), 'a b a b');
   }
+  for (const type of ['ewma', 'chash', 'random']) {
+    assert.equal(createBalancer({ type, decayMs: 10_000, boundedLoad: 0 }, noChance).type, type);
+  }
+  assert.throws(() => createBalancer({ type: 'x', decayMs: 1, boundedLoad: 0 }, noChance), /no balancer of type "x"/);
 });

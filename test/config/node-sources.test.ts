@@ -25,6 +25,14 @@ const CASES: readonly (readonly [text: string, problem: string | null])[] = [
     'discovery: {etcd: {servers: ["http://a:2379", "etcd://u:secret@b"]}}',
     'discovery.etcd.servers[1]: is not an http or https URL (write "http://127.0.0.1:2379")',
   ],
+  [
+    'discovery: {consul: {token: t, token_file: /t}}',
+    'discovery.consul.token_file: cannot stand beside token (keep one of the two)',
+  ],
+  [
+    'discovery: {consul_kv: {token: t, token_file: /t}}',
+    'discovery.consul_kv.token_file: cannot stand beside token (keep one of the two)',
+  ],
   ['discovery: {etcd: {cert_file: /c}}', 'discovery.etcd.cert_file: needs key_file beside it'],
   ['discovery: {etcd: {password: p}}', 'discovery.etcd.password: needs user beside it'],
   [

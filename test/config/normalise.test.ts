@@ -37,6 +37,8 @@ test('the defaults of a Consul block', () => {
     skip_services: [],
     concurrency: 16,
     max_watches: 170,
+    poll_interval: 5,
+    poll_rate: 25,
     timeout: { connect: 2, read: 5, wait: 60 },
   });
   assert.deepEqual(documentFrom({ registry: {} }).registry, { address: '127.0.0.1:8500' });
@@ -47,6 +49,9 @@ test('the defaults of an upstream and its checks', () => {
   assert.deepEqual(document.upstreams[0], {
     id: '7',
     type: 'roundrobin',
+    hash_on: 'vars',
+    bounded_load: false,
+    ewma_decay: 10,
     nodes: [{ host: '::1', port: 80, weight: 2, priority: 0, metadata: {} }],
     discovery_args: {},
     panic_threshold: 50,
@@ -63,7 +68,12 @@ test('the defaults of an upstream and its checks', () => {
         timeout: 1,
         concurrency: 10,
         http_path: '/',
+        http_method: 'GET',
         req_headers: [],
+        body_limit: 65_536,
+        https_verify_certificate: true,
+        gate: false,
+        flap_hold_max: 300,
         healthy: { interval: 1, http_statuses: [200, 302], successes: 2 },
         unhealthy: {
           interval: 1,
@@ -84,7 +94,7 @@ test('short forms are written out', () => {
     upstreams: [{ id: 3, nodes: [{ host: 'a', port: 1 }] }],
     stream_routes: [{ id: 4, server_port: 5, upstream_id: 3 }],
   });
-  const common = { status: 1, methods: [], priority: 0, enable_websocket: true };
+  const common = { status: 1, methods: [], priority: 0, importance: 'normal', enable_websocket: true };
   const match = { uris: ['/a'], hosts: ['api.example'], remote_addrs: ['::1'] };
   assert.deepEqual(document.routes, [{ id: '1', ...common, ...match, service_id: '2' }]);
   assert.deepEqual(document.services, [{ id: '2', hosts: ['a.example'], upstream_id: '3' }]);

@@ -239,6 +239,22 @@ const CASES: readonly (readonly [string, string, ...string[]])[] = [
     'c.yaml:1:152: upstreams[0].scheme: "tls" is for stream routes only (the route "a" sends HTTP requests to it)',
   ],
   [
+    'an entrance for connections on a UDP listener',
+    'stream_listen: [{address: "a:53", protocol: udp, max_connections_per_source: 5, tls: true}]',
+    'c.yaml:1:78: stream_listen[0].max_connections_per_source: belongs to a TCP listener (use udp.max_sessions_per_source)',
+    'c.yaml:1:86: stream_listen[0].tls: belongs to a TCP listener (leave it out)',
+  ],
+  [
+    'a server name in UDP',
+    `stream_listen: [{address: "a:53", protocol: udp}]\nstream_routes: [{id: 1, protocol: udp, sni: a.example, ${UP}}]`,
+    'c.yaml:2:45: stream_routes[0].sni: does not exist in UDP (leave it out)',
+  ],
+  [
+    'datagrams to nodes that speak TLS',
+    '{stream_listen: [{address: "a:53", protocol: udp}], stream_routes: [{id: a, protocol: udp, upstream_id: u}], upstreams: [{id: u, nodes: {}, scheme: tls}]}',
+    'c.yaml:1:149: upstreams[0].scheme: "tls" is for TCP only (the route "a" sends datagrams to it)',
+  ],
+  [
     'TLS settings that nobody reads',
     `stream_routes: [{id: 1, upstream: {nodes: {}, tls: {verify: false}}}]`,
     'c.yaml:1:52: stream_routes[0].upstream.tls: has no effect without scheme: tls (add scheme: tls)',
@@ -323,8 +339,23 @@ const CASES: readonly (readonly [string, string, ...string[]])[] = [
   [
     'nodes and service_name',
     'upstreams: [{id: 1, nodes: {}, service_name: s}]',
-    'c.yaml:1:46: upstreams[0].service_name: cannot stand beside nodes (keep one of the two)',
+    'c.yaml:1:46: upstreams[0].service_name: cannot stand beside nodes (keep one of the two, or make both entries of sources)',
   ],
+  [
+    'nodes beside sources',
+    'upstreams: [{id: 1, nodes: {}, sources: [{nodes: {}}], discovery_args: {}}]',
+    'c.yaml:1:28: upstreams[0].nodes: cannot stand beside sources (make it an entry of sources)',
+    'c.yaml:1:72: upstreams[0].discovery_args: cannot stand beside sources (make it an entry of sources)',
+  ],
+  [
+    'sources without nodes, service or registry',
+    'upstreams: [{id: 1, sources: [{}, {service_name: s}, {nodes: {a: 1}}, {service_name: s, discovery_type: file}]}]',
+    'c.yaml:1:31: upstreams[0].sources[0]: has no nodes (add nodes, or service_name and discovery_type)',
+    'c.yaml:1:50: upstreams[0].sources[1].service_name: needs discovery_type (it names the registry that knows the service)',
+    'c.yaml:1:63: upstreams[0].sources[2].nodes.a: "a" is not a "host:port" (add the port)',
+    'c.yaml:1:105: upstreams[0].sources[3].discovery_type: "file" has no settings under discovery (add discovery.file)',
+  ],
+  ['no sources', 'upstreams: [{id: 1, sources: []}]', 'c.yaml:1:30: upstreams[0].sources: must not be empty'],
   [
     'service_name alone',
     'upstreams: [{id: 1, service_name: s}]',
@@ -457,9 +488,81 @@ const CASES: readonly (readonly [string, string, ...string[]])[] = [
     'c.yaml:1:34: discovery.consul.auto_route: "http://{service}/" is not a host or a host and a path (write "{service}.example.com" or "api.example.com/{service}/*")',
   ],
   [
+    'one address for TCP and for UDP, and one of them twice',
+    'stream_listen: [{address: "a:53"}, {address: "a:53", protocol: udp}, {address: "a:53", protocol: udp}]',
+    'c.yaml:1:80: stream_listen[2].address: a:53 is already taken by stream_listen[1].address',
+  ],
+  [
+    'the DNS listener and a UDP listener on one address',
+    'stream_listen: [{address: "a:53", protocol: udp}]\ndns_listen: {address: "a:53"}',
+    'c.yaml:2:23: dns_listen.address: a:53 is already taken by stream_listen[0].address',
+  ],
+  [
+    'settings of UDP on a TCP listener',
+    'stream_listen: [{address: "a:53", udp: {responses: 1}}]',
+    'c.yaml:1:35: stream_listen[0].udp: belongs to a UDP listener (add "protocol: udp", or leave it out)',
+  ],
+  [
+    'port on which nothing listens by the protocol of the route',
+    `stream_listen: [{address: "a:53"}]\nstream_routes: [{id: 1, server_port: 53, protocol: udp, ${UP}}]`,
+    'c.yaml:2:38: warning: stream_routes[0].server_port: no stream_listen for udp has the port 53 (the route is never used)',
+  ],
+  [
     'port on which nothing listens',
     `stream_routes: [{id: 1, server_port: 5432, ${UP}}]`,
     'c.yaml:1:38: warning: stream_routes[0].server_port: no stream_listen has the port 5432 (the route is never used)',
+  ],
+  // Balancing
+  [
+    'a hash of nothing',
+    'upstreams: [{id: 1, type: chash, nodes: {"a:80": 1}}]',
+    'c.yaml:1:13: upstreams[0]: type chash needs key (add key: remote_addr)',
+  ],
+  [
+    'a variable that there is not',
+    'upstreams: [{id: 1, type: chash, key: remote_adr, nodes: {"a:80": 1}}]',
+    'c.yaml:1:39: upstreams[0].key: "remote_adr" is not a variable (known are remote_addr, remote_port, server_addr, server_port, server_name, host, uri, request_uri, query_string, args, request_method, arg_*, http_*, cookie_*)',
+  ],
+  [
+    'a variable with its dollar',
+    'upstreams: [{id: 1, type: chash, key: "$uri", nodes: {"a:80": 1}}]',
+    'c.yaml:1:39: upstreams[0].key: "$uri" is not a variable (leave out the "$")',
+  ],
+  [
+    'a combination without variables',
+    'upstreams: [{id: 1, type: chash, hash_on: vars_combinations, key: uri, nodes: {"a:80": 1}}]',
+    'c.yaml:1:67: upstreams[0].key: "uri" has no variable (write "$remote_addr$uri")',
+  ],
+  [
+    'a header that ends at the gateway',
+    'upstreams: [{id: 1, type: chash, hash_on: header, key: X-Forwarded-For, nodes: {"a:80": 1}}]',
+    'c.yaml:1:56: upstreams[0].key: "X-Forwarded-For" is not believed from a client (the variable remote_addr knows the client behind trusted_addresses)',
+  ],
+  [
+    'a header name with a space',
+    'upstreams: [{id: 1, type: chash, hash_on: header, key: "X User", nodes: {"a:80": 1}}]',
+    'c.yaml:1:56: upstreams[0].key: "X User" is not a header name',
+  ],
+  [
+    'a bound that holds everything back',
+    'upstreams: [{id: 1, type: chash, key: uri, bounded_load: 1, nodes: {"a:80": 1}}]',
+    'c.yaml:1:58: upstreams[0].bounded_load: must be true, false or a number above 1, is the number 1',
+  ],
+  [
+    'settings of another balancer',
+    'upstreams: [{id: 1, key: uri, ewma_decay: 5, nodes: {"a:80": 1}}]',
+    'c.yaml:1:26: warning: upstreams[0].key: has no effect without type: chash',
+    'c.yaml:1:43: warning: upstreams[0].ewma_decay: has no effect without type: ewma',
+  ],
+  [
+    'a cookie for other sites without TLS',
+    'upstreams: [{id: 1, sticky: {cookie: a, same_site: none}, nodes: {"a:80": 1}}]',
+    'c.yaml:1:52: upstreams[0].sticky.same_site: "none" needs secure (browsers drop such a cookie; add secure: true)',
+  ],
+  [
+    'a cookie name with an equals sign',
+    'upstreams: [{id: 1, sticky: {cookie: a=b}, nodes: {"a:80": 1}}]',
+    'c.yaml:1:38: upstreams[0].sticky.cookie: must be a cookie name without spaces, "=", ";" and ",", is "a=b"',
   ],
   // Registries
   [

@@ -63,7 +63,6 @@ describe('certificates of a configuration', () => {
     assert.deepEqual(upstreams.get('bare')?.settings.stream, {
       proxyProtocol: 2,
       tls: { serverName: null, verify: true, ca: null, cert: null, key: null },
-      maxConnectionsPerNode: 0,
       closeAfter: 30_000,
     });
   });

@@ -7,6 +7,41 @@ import { staticChanges } from '../../src/control/static-settings.ts';
 const nodes = { '127.0.0.1:8001': 2 };
 
 describe('defineResources', () => {
+  it('says how nodes are picked', () => {
+    const settingsOf = (upstream: object) => {
+      const { upstreams } = defineResources(documentFrom({ upstreams: [{ id: 'u', nodes, ...upstream }] }));
+      return upstreams.get('u')!.settings;
+    };
+    const plain = settingsOf({});
+    assert.deepEqual(plain.balancer, { type: 'roundrobin', decayMs: 10_000, boundedLoad: 0 });
+    assert.deepEqual([plain.hash, plain.sticky], [null, null]);
+    const hashed = settingsOf({ type: 'chash', hash_on: 'cookie', key: 'a', bounded_load: true });
+    assert.deepEqual(hashed.balancer, { type: 'chash', decayMs: 10_000, boundedLoad: 1.25 });
+    assert.deepEqual(hashed.hash, { on: 'cookie', key: 'a' });
+    assert.deepEqual(settingsOf({ type: 'chash', hash_on: 'consumer', bounded_load: 2 }).hash, {
+      on: 'consumer',
+      key: '',
+    });
+    assert.equal(settingsOf({ type: 'ewma', ewma_decay: 3 }).balancer.decayMs, 3000);
+    const bound = {
+      cookie: 'c',
+      secret: '0123456789abcdef',
+      ttl: 60,
+      same_site: 'none',
+      secure: true,
+      http_only: false,
+    };
+    assert.deepEqual(settingsOf({ sticky: bound }).sticky, {
+      cookie: 'c',
+      secret: '0123456789abcdef',
+      attributes: 'Path=/; Max-Age=60; SameSite=None; Secure',
+    });
+    const unsaid = settingsOf({ sticky: { cookie: 'c' } }).sticky!;
+    assert.equal(unsaid.attributes, 'Path=/; SameSite=Lax; HttpOnly');
+    assert.ok(unsaid.secret.length >= 16);
+    assert.deepEqual(settingsOf({ sticky: { cookie: 'c' } }).sticky, unsaid, 'a reload keeps the bindings');
+  });
+
   it('resolves what a route, its service and their upstreams say', () => {
     const { routes, upstreams } = defineResources(
       documentFrom({
@@ -35,7 +70,7 @@ describe('defineResources', () => {
     );
     assert.deepEqual(routes[1]?.timeouts, { connect: 1000, send: 2000, read: 9000 });
     assert.deepEqual([...upstreams.keys()].sort(), ['named', 'route:own', 'service:inline']);
-    assert.deepEqual(upstreams.get('named')?.source, {
+    assert.deepEqual(upstreams.get('named')?.sources[0], {
       kind: 'static',
       nodes: [{ host: '127.0.0.1', port: 8001, weight: 2, priority: 0, metadata: {}, tags: [] }],
     });
@@ -52,10 +87,37 @@ describe('defineResources', () => {
       }),
     );
     const args = ['plain', 'own'].map((id) => {
-      const source = upstreams.get(id)?.source;
+      const source = upstreams.get(id)?.sources[0];
       return source?.kind === 'service' ? source.query.args : null;
     });
     assert.deepEqual(args, [{ tag: 'live' }, { tag: 'canary' }]);
+  });
+
+  it('takes the sources of an upstream in their order, with what each adds to the priority', () => {
+    const list = [{ host: '10.0.0.1', port: 80, priority: 3 }];
+    const { upstreams } = defineResources(
+      documentFrom({
+        discovery: { consul: { tag: 'live' }, file: { path: '/nodes' } },
+        upstreams: [
+          {
+            id: 'web',
+            sources: [
+              { service_name: 'web', discovery_type: 'file' },
+              { service_name: 'web', discovery_type: 'consul', priority: -1 },
+              { nodes: list, priority: -5 },
+              { nodes },
+            ],
+          },
+        ],
+      }),
+    );
+    const about = { weight: 1, metadata: {}, tags: [] };
+    assert.deepEqual(upstreams.get('web')?.sources, [
+      { kind: 'service', query: { source: 'file', service: 'web', args: {} }, priority: 0 },
+      { kind: 'service', query: { source: 'consul', service: 'web', args: { tag: 'live' } }, priority: -1 },
+      { kind: 'static', nodes: [{ host: '10.0.0.1', port: 80, priority: -2, ...about }] },
+      { kind: 'static', nodes: [{ host: '127.0.0.1', port: 8001, priority: 0, ...about, weight: 2 }] },
+    ]);
   });
 
   it('turns checks into milliseconds, with the port apart', () => {

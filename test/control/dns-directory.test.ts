@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import type { NodeSource } from '../../src/control/definitions.ts';
 import { dnsDirectory } from '../../src/control/dns-directory.ts';
+import type { NodeSource } from '../../src/control/node-sources.ts';
 import type { NodeSetState } from '../../src/discovery/types.ts';
 import type { Directory } from '../../src/dns/zone.ts';
 import { allocateNodeTable, Health, NodeTable } from '../../src/upstream/node-table.ts';
@@ -14,7 +14,7 @@ describe('what the DNS listener answers from', () => {
   let clock: FakeClock;
   let table: NodeTable;
   let plan: { version: number; upstreams: Map<string, PlannedUpstream> };
-  let sources: Map<string, NodeSource>;
+  let sources: Map<string, readonly NodeSource[]>;
   let states: Map<string, NodeSetState>;
   let directory: Directory;
 
@@ -29,7 +29,7 @@ describe('what the DNS listener answers from', () => {
       table,
       plan,
       nodeSets: { get: ({ service }) => (states.has(service) ? ({ state: states.get(service) } as never) : undefined) },
-      sourceOf: (id) => sources.get(id),
+      sourcesOf: (id) => sources.get(id) ?? [],
     });
   });
 
@@ -43,7 +43,7 @@ describe('what the DNS listener answers from', () => {
     }));
     plan.upstreams.set(id, { ...plainUpstream, id, slot: 0, nodes: planned });
     const query = { source: 'consul', service: service ?? '', args: {} };
-    sources.set(id, service === null ? { kind: 'static', nodes: [] } : { kind: 'service', query });
+    sources.set(id, [service === null ? { kind: 'static', nodes: [] } : { kind: 'service', query, priority: 0 }]);
     plan.version += 1;
   }
 

@@ -69,7 +69,10 @@ describe('Gateway', () => {
       [{ key: 'discovery' }],
     );
     assert.deepEqual(reverted, []);
-    assert.deepEqual(upstream?.source, { type: 'consul', service: 'web', args: {} });
+    assert.deepEqual(
+      upstream?.sources.map(({ type, service, args }) => ({ type, service, args })),
+      [{ type: 'consul', service: 'web', args: {} }],
+    );
   });
 
   it('routes every service of its own registry, however many there are', { timeout: 60_000 }, async () => {

@@ -31,6 +31,7 @@ function route(id: string, upstreamId: string): CompiledRoute {
     subset: null,
     timeouts: null,
     websocket: true,
+    headroom: 1,
     breaker: null,
     stripPrefix: null,
   };
@@ -57,6 +58,10 @@ function setUp() {
   return { statistics, nodeSlots, publisher, patches, joined, set, slotOf };
 }
 
+function idsOf(list: readonly { readonly id: string }[]): string {
+  return list.map(({ id }) => id).join(' ');
+}
+
 describe('Publisher', () => {
   it('sends only what changed, and nothing when nothing did', () => {
     const { publisher, patches, set } = setUp();
@@ -66,12 +71,43 @@ describe('Publisher', () => {
     assert.equal(set(upstream('a', [1, 2]), upstream('b', [3, 4])), false);
     assert.equal(publisher.update(new Map(), [route('r', 'a')], []), false);
     assert.deepEqual(
-      patches.map(({ version, upstreams, routes }) => [version, upstreams.map(({ id }) => id), routes?.length ?? null]),
+      patches.map((patch) => [patch.version, idsOf(patch.upstreams), idsOf(patch.nodeChanges), patch.routes?.length]),
       [
-        [2, ['a', 'b'], null],
-        [3, [], 1],
-        [4, ['b'], null],
+        [2, 'a b', '', undefined],
+        [3, '', '', 1],
+        [4, '', 'b', undefined],
       ],
+    );
+  });
+
+  it('sends of a changed set just what came, went and changed', () => {
+    const { patches, set, slotOf } = setUp();
+    const before = upstream('a', [1, 2, 3, 4]);
+    set(before);
+    const heavy = { ...before.nodes[3]!, weight: 9 };
+    set({ ...before, nodes: [before.nodes[0]!, before.nodes[2]!, heavy, upstream('a', [5]).nodes[0]!] });
+    const [change] = patches[1]!.nodeChanges;
+    assert.deepEqual(change?.edits, [
+      { at: 1, remove: 1, insert: [] },
+      {
+        at: 3,
+        remove: 1,
+        insert: [
+          { slot: slotOf('a', 4), node: heavy, override: null },
+          { slot: slotOf('a', 5), node: upstream('a', [5]).nodes[0], override: null },
+        ],
+      },
+    ]);
+  });
+
+  it('sends the whole upstream when a setting changes', () => {
+    const { patches, set } = setUp();
+    set(upstream('a', [1, 2]));
+    set(upstream('a', [2, 3], 'least_conn'));
+    assert.deepEqual([idsOf(patches[1]!.upstreams), idsOf(patches[1]!.nodeChanges)], ['a', '']);
+    assert.deepEqual(
+      patches[1]?.upstreams[0]?.nodes.map(({ node }) => node.port),
+      [2, 3],
     );
   });
 
@@ -130,6 +166,19 @@ describe('Publisher', () => {
     for (const worker of WORKERS) nodeSlots.released(worker, firstLeaving, [slot]);
     set(upstream('a', [2, 9]));
     assert.notEqual(slotOf('a', 9), slot, 'the releases were of an earlier leaving');
+  });
+
+  it('does not give away the slot of a node that is only described anew', () => {
+    const { nodeSlots, set, slotOf } = setUp();
+    const before = upstream('a', [1, 2]);
+    set(before);
+    const slot = slotOf('a', 1)!;
+    set({ ...before, nodes: [{ ...before.nodes[0]!, weight: 5 }, before.nodes[1]!] });
+    set({ ...before, nodes: before.nodes.toReversed() });
+    for (const worker of WORKERS) nodeSlots.workerGone(worker);
+    set(upstream('a', [1, 2, 3, 4]));
+    assert.equal(slotOf('a', 1), slot);
+    assert.equal(new Set([1, 2, 3, 4].map((port) => slotOf('a', port))).size, 4);
   });
 
   it('counts a worker that died as one that has let go', () => {

@@ -2,14 +2,21 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { HeadgateError } from '../../src/core/errors.ts';
-import { parseCatalog, parseHealth } from '../../src/discovery/consul-answer.ts';
+import {
+  type InstanceRules,
+  parseCatalog,
+  parseHealth,
+  parsePreparedQuery,
+} from '../../src/discovery/consul-answer.ts';
 import { consulEntry } from '../support/consul-entries.ts';
+
+const RULES: InstanceRules = { defaultWeight: 1, passingOnly: false, tags: [], nearest: null };
 
 describe('an answer of Consul on a service', () => {
   it('becomes nodes with weight, tags and metadata', () => {
     const { nodes, unusable } = parseHealth(
       [consulEntry({ tags: ['a', 'b'], meta: { zone: 'z1' }, weights: { Passing: 5, Warning: 2 } })],
-      1,
+      RULES,
     );
     assert.deepEqual(nodes, [
       {
@@ -26,11 +33,14 @@ describe('an answer of Consul on a service', () => {
   });
 
   it('may be empty', () => {
-    assert.deepEqual(parseHealth([], 1).nodes, []);
+    assert.deepEqual(parseHealth([], RULES).nodes, []);
   });
 
   it('takes the address of the node where the instance gives none', () => {
-    assert.equal(parseHealth([consulEntry({ address: '', nodeAddress: '10.1.1.1' })], 1).nodes[0]?.host, '10.1.1.1');
+    assert.equal(
+      parseHealth([consulEntry({ address: '', nodeAddress: '10.1.1.1' })], RULES).nodes[0]?.host,
+      '10.1.1.1',
+    );
   });
 
   it('leaves out critical instances and takes the other weight for those that warn', () => {
@@ -43,7 +53,7 @@ describe('an answer of Consul on a service', () => {
         consulEntry({ port: 2, weights, checks: critical }),
         consulEntry({ port: 3, weights, checks: null }),
       ],
-      1,
+      RULES,
     );
     assert.deepEqual(
       nodes.map((each) => [each.port, each.weight]),
@@ -64,7 +74,11 @@ describe('an answer of Consul on a service', () => {
       [{ Passing: 1e9, Warning: 1 }, 65_535],
     ];
     for (const [weights, expected] of cases) {
-      assert.equal(parseHealth([consulEntry({ weights })], 7).nodes[0]?.weight, expected, JSON.stringify(weights));
+      assert.equal(
+        parseHealth([consulEntry({ weights })], { ...RULES, defaultWeight: 7 }).nodes[0]?.weight,
+        expected,
+        JSON.stringify(weights),
+      );
     }
   });
 
@@ -75,12 +89,12 @@ describe('an answer of Consul on a service', () => {
       consulEntry({ id: 'c', port: 9 }),
       consulEntry({ id: 'd', address: '10.0.0.0' }),
     ];
-    const { nodes } = parseHealth(entries, 1);
+    const { nodes } = parseHealth(entries, RULES);
     assert.deepEqual(
       nodes.map((each) => `${each.host}:${each.port} ${each.tags}`),
       ['10.0.0.0:8080 ', '10.0.0.1:9 ', '10.0.0.1:80 one,two'],
     );
-    assert.deepEqual(parseHealth(entries.toReversed(), 1).nodes, nodes);
+    assert.deepEqual(parseHealth(entries.toReversed(), RULES).nodes, nodes);
   });
 
   it('leaves out what can not be used and says why, as long as something is left', () => {
@@ -91,7 +105,7 @@ describe('an answer of Consul on a service', () => {
         consulEntry({ id: 'none', port: 0 }),
         consulEntry({ id: 'odd', address: 'a b' }),
       ],
-      1,
+      RULES,
     );
     assert.equal(nodes.length, 1);
     assert.equal(unusable.length, 3);
@@ -99,12 +113,61 @@ describe('an answer of Consul on a service', () => {
       unusable.join(),
       /"far" has the port 70000.*"none" is registered without a port.*"odd" has the address "a b"/,
     );
-    assert.throws(() => parseHealth([consulEntry({ port: 70_000 })], 1), /no instance that can be used.*70000/);
+    assert.throws(() => parseHealth([consulEntry({ port: 70_000 })], RULES), /no instance that can be used.*70000/);
+  });
+
+  it('leaves out instances that warn, or lack a tag, where that is asked for', () => {
+    const entries = [
+      consulEntry({ port: 1, checks: [{ Status: 'warning' }], tags: ['V2'] }),
+      consulEntry({ port: 2, tags: ['v2', 'blue'] }),
+      consulEntry({ port: 3 }),
+    ];
+    const ports = (rules: Partial<InstanceRules>) =>
+      parseHealth(entries, { ...RULES, ...rules }).nodes.map(({ port }) => port);
+    assert.deepEqual(ports({}), [1, 2, 3]);
+    assert.deepEqual(ports({ passingOnly: true }), [2, 3]);
+    assert.deepEqual(ports({ tags: ['v2'] }), [1, 2]);
+    assert.deepEqual(ports({ tags: ['v2', 'blue'], passingOnly: true }), [2]);
+  });
+
+  it('puts all but the nearest a tier lower, in the order of the answer and by address', () => {
+    const entries = [
+      consulEntry({ id: 'z', port: 9 }),
+      consulEntry({ id: 'y', port: 9 }),
+      consulEntry({ id: 'x', port: 2 }),
+      consulEntry({ id: 'w', port: 1 }),
+    ];
+    const { nodes } = parseHealth(entries, { ...RULES, nearest: 2 });
+    assert.deepEqual(
+      nodes.map(({ port, priority }) => [port, priority]),
+      [
+        [1, -1],
+        [2, 0],
+        [9, 0],
+      ],
+    );
+  });
+
+  it('takes the metadata of the machine where the instance says nothing, but no routes from there', () => {
+    const entry = consulEntry({
+      meta: { zone: 'own' },
+      nodeMeta: { zone: 'z', rack: 'r1', node: 'alias', 'consul-version': '1', 'headgate-path': '/', headgate_x: '1' },
+    });
+    const { metadata } = parseHealth([entry], RULES).nodes[0]!;
+    assert.deepEqual(metadata, { datacenter: 'dc1', node: 'alias', zone: 'own', rack: 'r1' });
+  });
+
+  it('may come from a prepared query, and is a failure where there is no such query', () => {
+    assert.equal(parsePreparedQuery({ Service: 'web', Nodes: [consulEntry()] }, RULES).nodes.length, 1);
+    assert.deepEqual(parsePreparedQuery({ Service: 'web', Nodes: [] }, RULES).nodes, []);
+    assert.throws(() => parsePreparedQuery(null, RULES), /no prepared query of this name: see discovery_args.query/);
+    assert.throws(() => parsePreparedQuery([], RULES), /it is a list/);
+    assert.throws(() => parsePreparedQuery({ Nodes: null }, RULES), /it is null/);
   });
 
   it('takes metadata for data, whatever the keys', () => {
     const meta = JSON.parse('{"__proto__":"x","constructor":"y","n":5}');
-    const metadata = parseHealth([consulEntry({ meta })], 1).nodes[0]!.metadata;
+    const metadata = parseHealth([consulEntry({ meta })], RULES).nodes[0]!.metadata;
     assert.equal(Object.getPrototypeOf(metadata), Object.prototype);
     assert.deepEqual(Object.entries(metadata).slice(2), [['constructor', 'y']]);
   });
@@ -116,14 +179,14 @@ describe('an answer of Consul on a service', () => {
       ['no', /it is "no"/],
       [[null], /entry 0 has no "Service"/],
       [[consulEntry(), { Service: [] }], /entry 1 has no "Service"/],
-      [[consulEntry({ port: '80' })], /"Service.Port" is "80"/],
-      [[consulEntry({ port: 1.5 })], /"Service.Port" is 1.5/],
+      [[consulEntry({ port: '80' })], /has the port "80"/],
+      [[consulEntry({ port: 1.5 })], /has the port 1.5/],
       [[consulEntry({ checks: 'ok' })], /"Checks" is "ok"/],
       [[consulEntry({ tags: [1] })], /tags are not a list of texts/],
     ];
     for (const [body, message] of bad) {
       assert.throws(
-        () => parseHealth(body, 1),
+        () => parseHealth(body, RULES),
         (error) => error instanceof HeadgateError && error.code === 'DISCOVERY_ANSWER' && message.test(error.message),
       );
     }
@@ -148,7 +211,7 @@ describe('an answer of Consul on a service', () => {
     );
     fc.assert(
       fc.property(fc.oneof(fc.jsonValue(), fc.array(entry)), (body) => {
-        for (const parse of [() => parseHealth(body, 1), () => parseCatalog(body)]) {
+        for (const parse of [() => parseHealth(body, RULES), () => parseCatalog(body)]) {
           try {
             parse();
           } catch (error) {

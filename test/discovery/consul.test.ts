@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { seededRandom } from '../../src/core/random.ts';
 import { ConsulDiscovery } from '../../src/discovery/consul.ts';
 import type { ConsulOptions } from '../../src/discovery/consul-options.ts';
 import type { CatalogEntry, Node } from '../../src/discovery/types.ts';
+import { AdapterBed } from '../support/adapter-bed.ts';
 import { consulEntry } from '../support/consul-entries.ts';
 import { DEFAULT_CONSUL } from '../support/discovery-defaults.ts';
-import { FakeClock, settle } from '../support/fake-clock.ts';
-import { RecordingLog } from '../support/recording-log.ts';
+import { settle } from '../support/fake-clock.ts';
 import { ScriptedRegistry, type ScriptedRequest } from '../support/scripted-registry.ts';
 import { RecordingSink } from '../support/sink.ts';
 
@@ -16,42 +15,29 @@ const ONE = [consulEntry()];
 const TWO = [consulEntry(), consulEntry({ id: 'web-2', port: 8081 })];
 
 describe('the Consul adapter', { timeout: 30_000 }, () => {
-  let clock: FakeClock;
-  let log: RecordingLog;
-  let registry: ScriptedRegistry;
-  let sink: RecordingSink<Node>;
-  let abort: AbortController;
-  let running: Promise<void>[];
-  let consul: ConsulDiscovery;
+  let bed: AdapterBed<ScriptedRegistry, ConsulDiscovery>;
 
   beforeEach(async () => {
-    clock = new FakeClock();
-    log = new RecordingLog();
-    registry = await ScriptedRegistry.start();
-    sink = new RecordingSink();
-    abort = new AbortController();
-    running = [];
+    bed = new AdapterBed(await ScriptedRegistry.start());
   });
 
-  afterEach(async () => {
-    abort.abort();
-    await Promise.all(running);
-    await consul.close();
-    await registry.close();
-  });
+  afterEach(() => bed.close());
 
   function create(options: Partial<ConsulOptions> = {}): void {
-    const tools = { clock, random: seededRandom(3) };
-    consul = new ConsulDiscovery({ ...DEFAULT_CONSUL, servers: [registry.address], ...options }, tools, log);
+    bed.adapter = new ConsulDiscovery(
+      { ...DEFAULT_CONSUL, servers: [bed.server.address], ...options },
+      bed.tools,
+      bed.log,
+    );
   }
 
   function watch(options: Partial<ConsulOptions> = {}, args: Record<string, string> = {}): void {
     create(options);
-    running.push(consul.watch({ ...QUERY, args }, sink, abort.signal));
+    bed.watch({ ...QUERY, args });
   }
 
   function question(): Promise<ScriptedRequest> {
-    return registry.requests.next();
+    return bed.server.requests.next();
   }
 
   it('asks without waiting first, then waits for a change of the index', async () => {
@@ -62,18 +48,18 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
     assert.equal(first.parameters.has('index'), false);
     assert.equal(first.headers['x-consul-token'], undefined);
     first.json(ONE, 10);
-    assert.equal((await sink.nextSet()).length, 1);
+    assert.equal((await bed.sink.nextSet()).length, 1);
     const second = await question();
     assert.equal(second.parameters.get('index'), '10');
     assert.equal(second.parameters.get('wait'), '60000ms');
     second.json(TWO, 11);
-    assert.equal((await sink.nextSet()).length, 2);
+    assert.equal((await bed.sink.nextSet()).length, 2);
     assert.equal((await question()).parameters.get('index'), '11');
   });
 
   it('sends what it was told to: token, datacentre, tags, consistency, cache', async () => {
     watch(
-      { token: 'secret', datacenter: 'dc1', consistency: 'stale', cached: true },
+      { token: { text: 'secret' }, datacenter: 'dc1', consistency: 'stale', cached: true },
       { tag: 'blue, v2', datacenter: 'dc2' },
     );
     const { parameters, headers } = await question();
@@ -84,11 +70,11 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
   });
 
   it('sends the user and the password of the address, and repeats them nowhere', async () => {
-    watch({ servers: [registry.address.replace('//', '//us%3Aer:p%40ss@')] });
+    watch({ servers: [bed.server.address.replace('//', '//us%3Aer:p%40ss@')] });
     const first = await question();
     assert.equal(first.headers.authorization, `Basic ${Buffer.from('us:er:p@ss').toString('base64')}`);
     first.raw(500, '');
-    assert.doesNotMatch((await sink.nextFailure()).message, /us.{0,3}er|p.{0,3}ss@/);
+    assert.doesNotMatch((await bed.sink.nextFailure()).message, /us.{0,3}er|p.{0,3}ss@/);
   });
 
   it('asks for all instances where warnings are taken in', async () => {
@@ -99,25 +85,39 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
       [consulEntry({ checks: [{ Status: 'warning' }] }), consulEntry({ checks: [{ Status: 'critical' }] })],
       3,
     );
-    assert.equal((await sink.nextSet()).length, 1);
+    assert.equal((await bed.sink.nextSet()).length, 1);
   });
 
   it('asks with the path of the server address in front, and a service name that is escaped', async () => {
-    create({ servers: [`${registry.address}/consul/`] });
-    running.push(consul.watch({ ...QUERY, service: 'a b/ü?' }, sink, abort.signal));
+    create({ servers: [`${bed.server.address}/consul/`] });
+    bed.watch({ ...QUERY, service: 'a b/ü?' });
     assert.equal((await question()).path, '/consul/v1/health/service/a%20b%2F%C3%BC%3F');
+  });
+
+  it('does not read the same answer twice', async () => {
+    watch();
+    (await question()).json(ONE, 10);
+    const first = await bed.sink.nextSet();
+    (await question()).json(ONE, 11);
+    assert.equal(await bed.sink.nextSet(), first);
+    (await question()).json(TWO, 12);
+    assert.equal((await bed.sink.nextSet()).length, 2);
   });
 
   it('starts over when the index goes backwards, and says so', async () => {
     watch();
     (await question()).json(ONE, 100);
-    await sink.nextSet();
+    await bed.sink.nextSet();
     (await question()).json([], 16);
-    assert.deepEqual(await sink.told.next(), { kind: 'set', members: [], doubt: 'the index went back from 100 to 16' });
+    assert.deepEqual(await bed.sink.told.next(), {
+      kind: 'set',
+      members: [],
+      doubt: 'the index went back from 100 to 16',
+    });
     const third = await question();
     assert.equal(third.parameters.has('index'), false);
     third.json(ONE, 17);
-    assert.equal((await sink.nextSet()).length, 1);
+    assert.equal((await bed.sink.nextSet()).length, 1);
     assert.equal((await question()).parameters.get('index'), '17');
   });
 
@@ -127,43 +127,43 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
       const next = await question();
       assert.equal(next.parameters.has('index'), false);
       next.json(ONE, index);
-      await sink.nextSet();
+      await bed.sink.nextSet();
       await settle();
-      assert.equal(registry.requests.size, 0);
-      await clock.run(1_000);
+      assert.equal(bed.server.requests.size, 0);
+      await bed.clock.run(1_000);
     }
   });
 
   it('asks a flapping service at most at the rate of the loop', async () => {
     watch();
     for (let round = 1; round <= 20; round++) (await question()).json(round % 2 ? ONE : TWO, round);
-    await sink.nextSet();
+    await bed.sink.nextSet();
     for (let tick = 0; tick < 10; tick++) {
       await settle();
-      assert.equal(registry.requests.size, 0);
+      assert.equal(bed.server.requests.size, 0);
       const next = question();
-      await clock.run(100);
+      await bed.clock.run(100);
       (await next).json(tick % 2 ? ONE : TWO, 100 + tick);
-      while ((await sink.nextSet()) && sink.told.size > 0);
+      while ((await bed.sink.nextSet()) && bed.sink.told.size > 0);
     }
   });
 
   it('gives up a question that hangs: the first one soon, a waiting one after the wait and some slack', async () => {
     watch();
     const first = await question();
-    await clock.run(5_000);
-    assert.equal((await sink.nextFailure()).code, 'DISCOVERY_TIMEOUT');
+    await bed.clock.run(5_000);
+    assert.equal((await bed.sink.nextFailure()).code, 'DISCOVERY_TIMEOUT');
     await first.closed;
     const second = question();
-    await clock.run(1_000);
+    await bed.clock.run(1_000);
     (await second).json(ONE, 5);
-    await sink.nextSet();
+    await bed.sink.nextSet();
     const third = await question();
     assert.equal(third.parameters.get('index'), '5');
-    await clock.run(68_000);
-    assert.equal(sink.told.size, 0);
-    await clock.run(1_000);
-    assert.equal((await sink.nextFailure()).code, 'DISCOVERY_TIMEOUT');
+    await bed.clock.run(68_000);
+    assert.equal(bed.sink.told.size, 0);
+    await bed.clock.run(1_000);
+    assert.equal((await bed.sink.nextFailure()).code, 'DISCOVERY_TIMEOUT');
     await third.closed;
   });
 
@@ -171,24 +171,24 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
     watch();
     (await question()).begin('[{"Node":', { 'x-consul-index': '9' });
     await settle();
-    await clock.run(5_000);
-    assert.equal((await sink.nextFailure()).code, 'DISCOVERY_TIMEOUT');
+    await bed.clock.run(5_000);
+    assert.equal((await bed.sink.nextFailure()).code, 'DISCOVERY_TIMEOUT');
   });
 
   it('asks for the whole state after a failure', async () => {
     watch();
     (await question()).json(ONE, 10);
-    await sink.nextSet();
+    await bed.sink.nextSet();
     (await question()).reset();
-    const failure = await sink.nextFailure();
+    const failure = await bed.sink.nextFailure();
     assert.equal(failure.code, 'DISCOVERY_UNREACHABLE');
-    assert.ok(failure.message.startsWith(`Consul at ${registry.address} can't be asked: `), failure.message);
+    assert.ok(failure.message.startsWith(`Consul at ${bed.server.address} can't be asked: `), failure.message);
     const next = question();
-    await clock.run(1_000);
+    await bed.clock.run(1_000);
     const again = await next;
     assert.equal(again.parameters.has('index'), false);
     again.json(TWO, 10);
-    assert.equal((await sink.nextSet()).length, 2);
+    assert.equal((await bed.sink.nextSet()).length, 2);
   });
 
   it('takes anything but a whole answer of Consul for a failure, never for an empty set', async () => {
@@ -200,7 +200,7 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
       [(request) => request.raw(200, '', index), /not whole JSON \(0 bytes/],
       [(request) => request.json(null, 5), /it is null/],
       [(request) => request.json({ errors: [] }, 5), /it is an object/],
-      [(request) => request.json([consulEntry({ port: 'x' })], 5), /"Service.Port" is "x"/],
+      [(request) => request.json([consulEntry({ port: 'x' })], 5), /has the port "x"/],
       [(request) => request.json([consulEntry({ port: 99_999 })], 5), /the port 99999/],
       [(request) => request.raw(200, '[]'), /without X-Consul-Index/],
       [(request) => request.raw(200, Buffer.alloc(64 * 1024 * 1024, 32), index), /more than 32 MiB/],
@@ -216,57 +216,57 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
     ];
     for (const [fault, message] of bad) {
       const next = question();
-      await clock.run(15_000);
+      await bed.clock.run(15_000);
       fault(await next);
-      assert.match((await sink.nextFailure()).message, message);
+      assert.match((await bed.sink.nextFailure()).message, message);
     }
     const last = question();
-    await clock.run(15_000);
+    await bed.clock.run(15_000);
     (await last).json(ONE, 6);
-    assert.equal((await sink.nextSet()).length, 1);
+    assert.equal((await bed.sink.nextSet()).length, 1);
   });
 
   it('says when the token hides the instances', async () => {
     watch();
     (await question()).raw(200, '[]', { 'x-consul-index': '5', 'x-consul-results-filtered-by-acls': 'true' });
-    assert.match((await sink.nextFailure()).message, /service:read and node:read/);
+    assert.match((await bed.sink.nextFailure()).message, /service:read and node:read/);
   });
 
   it('takes an empty answer for a failure where ACLs deny and there is no token, until something was shown', async () => {
     const index = { 'x-consul-index': '5', 'x-consul-default-acl-policy': 'deny' };
     watch({ timeout: 60_000 });
     (await question()).raw(200, '[]', index);
-    assert.match((await sink.nextFailure()).message, /set discovery\.consul\.token/);
+    assert.match((await bed.sink.nextFailure()).message, /set discovery\.consul\.token/);
     const next = question();
-    await clock.run(15_000);
+    await bed.clock.run(15_000);
     (await next).raw(200, JSON.stringify(ONE), index);
-    assert.equal((await sink.nextSet()).length, 1);
+    assert.equal((await bed.sink.nextSet()).length, 1);
     (await question()).raw(200, '[]', { ...index, 'x-consul-index': '6' });
-    assert.equal((await sink.nextSet()).length, 0);
+    assert.equal((await bed.sink.nextSet()).length, 0);
   });
 
   it('logs an instance that it leaves out, once', async () => {
     watch();
     const odd = [...ONE, consulEntry({ id: 'odd', port: 0 })];
     (await question()).json(odd, 5);
-    assert.equal((await sink.nextSet()).length, 1);
+    assert.equal((await bed.sink.nextSet()).length, 1);
     (await question()).json(odd, 6);
-    await sink.nextSet();
-    assert.deepEqual(log.names, ['discovery.unusable-instance']);
-    assert.match(log.events[0]!.message, /"odd" is registered without a port/);
+    await bed.sink.nextSet();
+    assert.deepEqual(bed.log.names, ['discovery.unusable-instance']);
+    assert.match(bed.log.events[0]!.message, /"odd" is registered without a port/);
   });
 
   it('goes over to the next server at once when one fails, and stays there', async () => {
     const other = await ScriptedRegistry.start();
     try {
-      watch({ servers: [other.address, registry.address] });
+      watch({ servers: [other.address, bed.server.address] });
       (await other.requests.next()).json(ONE, 50);
-      await sink.nextSet();
+      await bed.sink.nextSet();
       (await other.requests.next()).raw(500, 'No cluster leader');
       const moved = await question();
       assert.equal(moved.parameters.has('index'), false, 'an index means nothing to another server');
       moved.json(TWO, 7);
-      const told = await sink.told.next();
+      const told = await bed.sink.told.next();
       assert.ok(told.kind === 'set' && told.members.length === 2);
       assert.match(told.doubt ?? '', /another server/);
       assert.equal((await question()).parameters.get('index'), '7');
@@ -279,9 +279,9 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
   it('reports a failure when every server fails', async () => {
     const other = await ScriptedRegistry.start();
     await other.close();
-    watch({ servers: [other.address, registry.address] });
+    watch({ servers: [other.address, bed.server.address] });
     (await question()).raw(500, '');
-    assert.match((await sink.nextFailure()).message, /answered 500/);
+    assert.match((await bed.sink.nextFailure()).message, /answered 500/);
   });
 
   it('keeps no more fresh questions open than it may, and answers waiting ones meanwhile', async () => {
@@ -289,64 +289,97 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
     (await question()).json(ONE, 4);
     const waiting = await question();
     for (let more = 0; more < 4; more++) {
-      running.push(consul.watch({ ...QUERY, service: `s${more}` }, new RecordingSink(), abort.signal));
+      bed.run(bed.adapter.watch({ ...QUERY, service: `s${more}` }, new RecordingSink(), bed.abort.signal));
     }
     const fresh = [await question(), await question()];
-    await sink.nextSet();
+    await bed.sink.nextSet();
     waiting.json(TWO, 5);
-    await sink.nextSet();
+    await bed.sink.nextSet();
     assert.equal((await question()).parameters.get('index'), '5');
-    assert.equal(registry.requests.size, 0);
+    assert.equal(bed.server.requests.size, 0);
     for (const each of fresh) each.json([], 4);
     const paths = new Set<string>();
     while (paths.size < 4) paths.add((await question()).path);
     assert.ok([...paths].every((path) => path.startsWith('/v1/health/service/s')));
   });
 
-  it('says so when more services are wanted than it may watch, and takes the next when one ends', async () => {
+  it('polls the services that it may not watch, says so once, and watches one as soon as there is a place', async () => {
     watch({ maxWatches: 1 });
-    (await question()).json(ONE, 4);
-    await sink.nextSet();
-    await question();
     const second = new RecordingSink<Node>();
-    running.push(consul.watch({ ...QUERY, service: 'second' }, second, abort.signal));
-    const failure = await second.nextFailure();
-    assert.equal(failure.code, 'DISCOVERY_LIMIT');
-    assert.match(failure.message, /max_watches/);
-    assert.equal(registry.requests.size, 0);
+    const rest = new AbortController();
+    (await question()).json(ONE, 4);
+    await bed.sink.nextSet();
+    const watched = await question();
+    assert.ok(watched.parameters.has('index'));
+    bed.run(bed.adapter.watch({ ...QUERY, service: 'second' }, second, rest.signal));
+    const polled = await question();
+    assert.equal(polled.path, '/v1/health/service/second');
+    polled.json(ONE, 4);
+    assert.equal((await second.nextSet()).length, 1);
+    await settle();
+    assert.equal(bed.server.requests.size, 0);
+    const next = question();
+    await bed.clock.run(5_500);
+    const again = await next;
+    assert.equal(again.path, '/v1/health/service/second');
+    assert.equal(again.parameters.has('index'), false, 'a poll does not wait');
+    again.json(TWO, 5);
+    assert.equal((await second.nextSet()).length, 2);
+    const third = bed.adapter.watch({ ...QUERY, service: 'third' }, new RecordingSink(), rest.signal);
+    await question();
+    assert.deepEqual(bed.log.names, ['discovery.polled']);
+    assert.match(
+      bed.log.events[0]!.message,
+      /more than 1 Consul .* every 5 s or, when they are more than 125, less often/,
+    );
+    bed.abort.abort();
+    const promoted = await question();
+    assert.equal(promoted.path, '/v1/health/service/second');
+    promoted.json(TWO, 5);
+    assert.equal((await question()).parameters.get('index'), '5', 'now it waits');
+    rest.abort();
+    await third;
   });
 
-  it('gives the place of a watch that ended to one that waits', async () => {
+  it('tells of a poll that fails, and goes on', async () => {
     watch({ maxWatches: 1 });
     await question();
-    const other = new AbortController();
-    const waiting = consul.watch({ ...QUERY, service: 'second' }, new RecordingSink(), other.signal);
-    await settle();
-    abort.abort();
-    assert.equal((await question()).path, '/v1/health/service/second');
-    other.abort();
-    await waiting;
+    const second = new RecordingSink<Node>();
+    bed.run(bed.adapter.watch({ ...QUERY, service: 'second' }, second, bed.abort.signal));
+    await question();
+    await bed.clock.run(5_000);
+    assert.equal((await second.nextFailure()).code, 'DISCOVERY_TIMEOUT');
+    const next = question();
+    await bed.clock.run(5_500);
+    for (let request = await next; ; request = await question()) {
+      if (!request.path.endsWith('second')) continue;
+      request.json(ONE, 4);
+      break;
+    }
+    assert.equal((await second.nextSet()).length, 1);
   });
 
   it('refuses filters that it does not know, by name', async () => {
     watch({}, { colour: 'blue' });
-    const failure = await sink.nextFailure();
+    const failure = await bed.sink.nextFailure();
     assert.equal(failure.code, 'CONFIG_INVALID');
-    assert.match(failure.message, /discovery_args.colour is not known: Consul takes tag, datacenter/);
+    assert.match(failure.message, /discovery_args.colour is not known: Consul takes tag, datacenter, /);
   });
 
   it('refuses servers that are not URLs', () => {
     create();
-    const tools = { clock, random: seededRandom(1) };
     for (const servers of [[], ['127.0.0.1:8500'], ['ftp://x'], ['http://']]) {
-      assert.throws(() => new ConsulDiscovery({ ...DEFAULT_CONSUL, servers }, tools, log), /discovery.consul.servers/);
+      assert.throws(
+        () => new ConsulDiscovery({ ...DEFAULT_CONSUL, servers }, bed.tools, bed.log),
+        /discovery.consul.servers/,
+      );
     }
   });
 
   it('follows the catalogue', async () => {
     create({ datacenter: 'dc1', consistency: 'stale' });
     const catalogue = new RecordingSink<CatalogEntry>();
-    running.push(consul.watchCatalog(catalogue, abort.signal));
+    bed.run(bed.adapter.watchCatalog(catalogue, bed.abort.signal));
     const first = await question();
     assert.equal(first.path, '/v1/catalog/services');
     assert.equal(first.parameters.get('dc'), 'dc1');
@@ -359,10 +392,10 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
   it('tells nobody anything after the end, not even of an answer that is on its way', async () => {
     watch();
     const first = await question();
-    abort.abort();
-    await Promise.all(running);
+    bed.abort.abort();
+    await bed.ended();
     await first.closed;
-    assert.equal(sink.told.size, 0);
-    assert.equal(clock.pending, 0);
+    assert.equal(bed.sink.told.size, 0);
+    assert.equal(bed.clock.pending, 0);
   });
 });

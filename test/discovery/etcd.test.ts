@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { seededRandom } from '../../src/core/random.ts';
 import { EtcdDiscovery } from '../../src/discovery/etcd.ts';
 import type { EtcdOptions } from '../../src/discovery/etcd-client.ts';
-import type { Node } from '../../src/discovery/types.ts';
+import { AdapterBed } from '../support/adapter-bed.ts';
 import { DEFAULT_ETCD } from '../support/discovery-defaults.ts';
-import { FakeClock, settle } from '../support/fake-clock.ts';
-import { RecordingLog } from '../support/recording-log.ts';
+import { settle } from '../support/fake-clock.ts';
 import { ScriptedRegistry, type ScriptedRequest } from '../support/scripted-registry.ts';
-import { RecordingSink } from '../support/sink.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const header = (revision: number, cluster = 'c1') => ({
@@ -22,41 +19,22 @@ function pair(key: string, value: string, revision = 1): Record<string, unknown>
 }
 
 describe('the etcd adapter', { timeout: 30_000 }, () => {
-  let clock: FakeClock;
-  let registry: ScriptedRegistry;
-  let sink: RecordingSink<Node>;
-  let abort: AbortController;
-  let running: Promise<void>[];
-  let etcd: EtcdDiscovery;
+  let bed: AdapterBed<ScriptedRegistry, EtcdDiscovery>;
 
   beforeEach(async () => {
-    clock = new FakeClock();
-    registry = await ScriptedRegistry.start();
-    sink = new RecordingSink();
-    abort = new AbortController();
-    running = [];
+    bed = new AdapterBed(await ScriptedRegistry.start());
   });
-  afterEach(async () => {
-    abort.abort();
-    await Promise.all(running);
-    await etcd.close();
-    await registry.close();
-  });
+  afterEach(() => bed.close());
 
   function watch(options: Partial<EtcdOptions> = {}): void {
-    const tools = { clock, random: seededRandom(3) };
-    const all = { ...DEFAULT_ETCD, servers: [registry.address], timeout: 30_000, ...options };
-    etcd = new EtcdDiscovery(all, tools, new RecordingLog());
-    running.push(etcd.watch({ source: 'etcd', service: 'web', args: {} }, sink, abort.signal));
+    const all = { ...DEFAULT_ETCD, servers: [bed.server.address], timeout: 30_000, ...options };
+    bed.adapter = new EtcdDiscovery(all, bed.tools, bed.log);
+    bed.watch({ source: 'etcd', service: 'web', args: {} });
   }
-  const question = () => registry.requests.next();
-  async function again(): Promise<ScriptedRequest> {
-    const next = question();
-    await clock.run(15_000);
-    return next;
-  }
+  const question = () => bed.server.requests.next();
+  const again = () => bed.after(15_000, question());
   async function hosts(): Promise<string[]> {
-    return (await sink.nextSet()).map((node) => node.host);
+    return (await bed.sink.nextSet()).map((node) => node.host);
   }
   function answer(request: ScriptedRequest, revision: number, kvs: unknown[], cluster?: string): void {
     assert.equal(request.path, '/v3/kv/range');
@@ -99,7 +77,7 @@ describe('the etcd adapter', { timeout: 30_000 }, () => {
     assert.deepEqual(await hosts(), ['10.0.0.2']);
     say(event(14, 'api/10.0.0.9:80', null));
     await settle();
-    assert.equal(sink.told.size, 0);
+    assert.equal(bed.sink.told.size, 0);
   });
 
   it('reads all again, at once, when its revision has been compacted away', async () => {
@@ -125,7 +103,7 @@ describe('the etcd adapter', { timeout: 30_000 }, () => {
     await hosts();
     await settle();
     const next = stream(20);
-    await clock.run(60_000);
+    await bed.clock.run(60_000);
     await request.closed;
     const { from, say: sayMore } = await next;
     assert.equal(from, '21');
@@ -139,14 +117,14 @@ describe('the etcd adapter', { timeout: 30_000 }, () => {
     answer(await question(), 1000, [pair('web/10.0.0.1:80', '')]);
     await hosts();
     (await question()).reset();
-    await sink.nextFailure();
+    await bed.sink.nextFailure();
     answer(await again(), 4, []);
     const back = { kind: 'set', members: [], doubt: 'the revision went back from 1000 to 4' };
-    assert.deepEqual(await sink.told.next(), back);
+    assert.deepEqual(await bed.sink.told.next(), back);
     await stream(2);
-    assert.match((await sink.nextFailure()).message, /has lost what it had: the revision went back from 4 to 2/);
+    assert.match((await bed.sink.nextFailure()).message, /has lost what it had: the revision went back from 4 to 2/);
     answer(await again(), 9, [], 'c2');
-    assert.deepEqual(await sink.told.next(), { kind: 'set', members: [], doubt: 'another cluster answers' });
+    assert.deepEqual(await bed.sink.told.next(), { kind: 'set', members: [], doubt: 'another cluster answers' });
   });
 
   it('takes anything but good messages for a failure, and reads all again', async () => {
@@ -166,14 +144,14 @@ describe('the etcd adapter', { timeout: 30_000 }, () => {
     ];
     for (const [text, message] of faults) {
       (await question()).begin(text, {});
-      const failure = await sink.nextFailure();
+      const failure = await bed.sink.nextFailure();
       assert.match(failure.message, message);
-      assert.ok(failure.message.startsWith(`etcd at ${registry.address} `), failure.message);
+      assert.ok(failure.message.startsWith(`etcd at ${bed.server.address} `), failure.message);
       answer(await again(), 10, [pair('web/10.0.0.1:80', '')]);
       assert.deepEqual(await hosts(), ['10.0.0.1']);
     }
     (await question()).raw(200, '');
-    assert.match((await sink.nextFailure()).message, /ended a watch/);
+    assert.match((await bed.sink.nextFailure()).message, /ended a watch/);
   });
 
   it('says what to do about a refusal', async () => {
@@ -194,7 +172,7 @@ describe('the etcd adapter', { timeout: 30_000 }, () => {
     let request = await question();
     for (const [refuse, message] of refusals) {
       refuse(request);
-      assert.match((await sink.nextFailure()).message, message);
+      assert.match((await bed.sink.nextFailure()).message, message);
       request = await again();
     }
     answer(request, 4, []);
@@ -211,20 +189,20 @@ describe('the etcd adapter', { timeout: 30_000 }, () => {
       const range = await question();
       assert.equal(range.headers.authorization, token);
       range.raw(401, '{"message":"etcdserver: invalid auth token"}');
-      assert.match((await sink.nextFailure()).message, /answered 401: it wants another user/);
+      assert.match((await bed.sink.nextFailure()).message, /answered 401: it wants another user/);
     }
   });
 
   it('goes over to the next member when one fails, and takes no doubt from that', async () => {
     const other = await ScriptedRegistry.start();
     try {
-      watch({ servers: [other.address, registry.address] });
+      watch({ servers: [other.address, bed.server.address] });
       answer(await other.requests.next(), 10, [pair('web/10.0.0.1:80', '')]);
       await hosts();
       (await other.requests.next()).reset();
-      await sink.nextFailure();
+      await bed.sink.nextFailure();
       answer(await again(), 11, [pair('web/10.0.0.2:80', '')]);
-      assert.deepEqual(await sink.told.next().then((told) => told.kind === 'set' && told.doubt), undefined);
+      assert.deepEqual(await bed.sink.told.next().then((told) => told.kind === 'set' && told.doubt), undefined);
     } finally {
       await other.close();
     }
@@ -232,8 +210,7 @@ describe('the etcd adapter', { timeout: 30_000 }, () => {
 
   it('refuses addresses that are none', () => {
     const create = (servers: string[]) => {
-      const tools = { clock, random: seededRandom(3) };
-      return new EtcdDiscovery({ ...DEFAULT_ETCD, servers }, tools, new RecordingLog());
+      return new EtcdDiscovery({ ...DEFAULT_ETCD, servers }, bed.tools, bed.log);
     };
     watch();
     assert.throws(() => create([]), { code: 'CONFIG_INVALID', message: /servers is empty/ });

@@ -31,7 +31,7 @@ describe('the applications of a Eureka server', () => {
           else if (before) recent.push(instance(port, before.status, time, 'DELETED'));
           if (time % every !== 0) return;
           const hash = hashOf(server.values());
-          if (!known.apply({ instances: recent, hash, version: time })) {
+          if (known.apply({ instances: recent, hash, version: time }) === null) {
             known.replace({ instances: [...server.values()], hash, version: time });
             assert.fail('a delta with every change must be enough');
           }
@@ -46,18 +46,17 @@ describe('the applications of a Eureka server', () => {
     const known = new EurekaApplications();
     known.replace({ instances: [instance(1, 'UP', 5)], hash: 'UP_1_', version: 1 });
     const before = known.byApplication;
-    assert.equal(known.apply({ instances: [instance(2, 'UP', 6)], hash: 'UP_3_', version: 2 }), false);
+    assert.equal(known.apply({ instances: [instance(2, 'UP', 6)], hash: 'UP_3_', version: 2 }), null);
     assert.equal(known.byApplication, before);
   });
 
-  it('keep the lists of applications that a delta only repeats', () => {
+  it('tell the applications that a delta changes, not those that it only repeats', () => {
     const known = new EurekaApplications();
     const other = { ...instance(2, 'UP', 5), app: 'OTHER' };
     known.replace({ instances: [instance(1, 'UP', 5), other], hash: 'UP_2_', version: 1 });
-    const before = known.byApplication;
     const delta = [{ ...other }, instance(1, 'DOWN', 6, 'MODIFIED')];
-    assert.equal(known.apply({ instances: delta, hash: 'DOWN_1_UP_1_', version: 2 }), true);
-    assert.equal(known.byApplication.get('OTHER'), before.get('OTHER'));
+    const changed = known.apply({ instances: delta, hash: 'DOWN_1_UP_1_', version: 2 });
+    assert.deepEqual([...(changed ?? [])], ['WEB']);
     assert.equal(known.byApplication.get('WEB')?.[0]?.status, 'DOWN');
   });
 
@@ -65,7 +64,7 @@ describe('the applications of a Eureka server', () => {
     const known = new EurekaApplications();
     known.replace({ instances: [instance(1, 'UP', 9)], hash: 'UP_1_', version: 1 });
     const old = [instance(1, 'DOWN', 3), instance(1, 'UP', 4, 'DELETED')];
-    assert.equal(known.apply({ instances: old, hash: 'UP_1_', version: 2 }), true);
+    assert.equal(known.apply({ instances: old, hash: 'UP_1_', version: 2 })?.size, 0);
     assert.deepEqual(
       [...known.all].map(({ status }) => status),
       ['UP'],

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { seededRandom } from '../../src/core/random.ts';
 import { EurekaDiscovery } from '../../src/discovery/eureka.ts';
 import type { EurekaOptions } from '../../src/discovery/eureka-options.ts';
 import type { CatalogEntry, Node } from '../../src/discovery/types.ts';
+import { AdapterBed } from '../support/adapter-bed.ts';
 import { DEFAULT_EUREKA } from '../support/discovery-defaults.ts';
 import { eurekaAnswer, eurekaEntry } from '../support/eureka-entries.ts';
-import { FakeClock, settle } from '../support/fake-clock.ts';
-import { RecordingLog } from '../support/recording-log.ts';
+import { settle } from '../support/fake-clock.ts';
 import { ScriptedRegistry, type ScriptedRequest } from '../support/scripted-registry.ts';
 import { RecordingSink } from '../support/sink.ts';
 
@@ -20,48 +19,28 @@ const TWO = eurekaAnswer([eurekaEntry(1), eurekaEntry(2)], 'UP_2_');
 const EMPTY = eurekaAnswer([], '');
 
 describe('the Eureka adapter', { timeout: 30_000 }, () => {
-  let clock: FakeClock;
-  let log: RecordingLog;
-  let registry: ScriptedRegistry;
-  let sink: RecordingSink<Node>;
-  let abort: AbortController;
-  let running: Promise<void>[];
-  let eureka: EurekaDiscovery;
+  let bed: AdapterBed<ScriptedRegistry, EurekaDiscovery>;
 
   beforeEach(async () => {
-    clock = new FakeClock();
-    log = new RecordingLog();
-    registry = await ScriptedRegistry.start();
-    sink = new RecordingSink();
-    abort = new AbortController();
-    running = [];
+    bed = new AdapterBed(await ScriptedRegistry.start());
     create();
   });
 
-  afterEach(async () => {
-    abort.abort();
-    await Promise.all(running);
-    await eureka.close();
-    await registry.close();
-  });
+  afterEach(() => bed.close());
 
   function create(options: Partial<EurekaOptions> = {}): void {
-    const settings = { ...DEFAULT_EUREKA, servers: [registry.address], fetchInterval: INTERVAL, ...options };
-    eureka = new EurekaDiscovery(settings, { clock, random: seededRandom(3) }, log);
+    const settings = { ...DEFAULT_EUREKA, servers: [bed.server.address], fetchInterval: INTERVAL, ...options };
+    bed.adapter = new EurekaDiscovery(settings, bed.tools, bed.log);
   }
 
-  function watch(service = 'web', args: Record<string, string> = {}, into = sink, end = abort): void {
-    running.push(eureka.watch({ source: 'eureka', service, args }, into, end.signal));
+  function watch(service = 'web', args: Record<string, string> = {}, into = bed.sink, end = bed.abort): void {
+    bed.watch({ source: 'eureka', service, args }, into, end.signal);
   }
 
-  const question = () => registry.requests.next();
+  const question = () => bed.server.requests.next();
 
   /** The next question, which comes after the interval. */
-  async function later(ms = NEXT): Promise<ScriptedRequest> {
-    const next = question();
-    await clock.run(ms);
-    return next;
-  }
+  const later = (ms = NEXT) => bed.after(ms, question());
 
   function give(request: ScriptedRequest, body: object, headers: Record<string, string> = {}): void {
     request.raw(200, JSON.stringify(body), { 'content-type': 'application/json', ...headers });
@@ -76,12 +55,21 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
     assert.equal(first.headers.accept, 'application/json');
     assert.equal(first.headers['accept-encoding'], 'gzip');
     first.raw(200, gzipSync(JSON.stringify(ONE)), { 'content-encoding': 'gzip' });
-    assert.deepEqual(ports(await sink.nextSet()), [1]);
-    assert.equal(registry.requests.size, 0);
+    assert.deepEqual(ports(await bed.sink.nextSet()), [1]);
+    assert.equal(bed.server.requests.size, 0);
     const second = await later();
     assert.equal(second.path, '/eureka/apps/delta');
     give(second, eurekaAnswer([eurekaEntry(2)], 'UP_2_', 2));
-    assert.deepEqual(ports(await sink.nextSet()), [1, 2]);
+    assert.deepEqual(ports(await bed.sink.nextSet()), [1, 2]);
+  });
+
+  it('confirms a service that did not change while others do', async () => {
+    watch();
+    give(await question(), ONE);
+    await bed.sink.nextSet();
+    const other = eurekaAnswer([eurekaEntry(2, { app: 'OTHER' })], 'UP_2_', 2, 'OTHER');
+    give(await later(), other);
+    assert.deepEqual(ports(await bed.sink.nextSet()), [1]);
   });
 
   it('asks once for all services and the catalogue, and tells one that comes later at once', async () => {
@@ -89,10 +77,10 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
     const catalogue = new RecordingSink<CatalogEntry>();
     watch();
     watch('OTHER', {}, other);
-    running.push(eureka.watchCatalog(catalogue, abort.signal));
+    bed.run(bed.adapter.watchCatalog(catalogue, bed.abort.signal));
     const metadata = { 'headgate.host': 'a.example.com', headgate_path: '/x', zone: 'z' };
     give(await question(), eurekaAnswer([eurekaEntry(1, { metadata })], 'UP_1_'));
-    assert.deepEqual(ports(await sink.nextSet()), [1]);
+    assert.deepEqual(ports(await bed.sink.nextSet()), [1]);
     assert.deepEqual(await other.nextSet(), []);
     const tags = ['headgate.host=a.example.com', 'headgate.path=/x'];
     assert.deepEqual(await catalogue.nextSet(), [{ service: 'WEB', tags }]);
@@ -100,19 +88,19 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
     watch('WEB', {}, late);
     assert.deepEqual(ports(await late.nextSet()), [1]);
     await settle();
-    assert.equal(registry.requests.size, 0);
+    assert.equal(bed.server.requests.size, 0);
   });
 
   it('stops asking when nobody watches, and begins anew with everything', async () => {
     const first = new AbortController();
-    watch('web', {}, sink, first);
+    watch('web', {}, bed.sink, first);
     give(await question(), ONE);
-    await sink.nextSet();
+    await bed.sink.nextSet();
     first.abort();
-    await Promise.all(running);
-    await clock.run(10 * NEXT);
-    assert.equal(registry.requests.size, 0);
-    assert.equal(clock.pending, 0);
+    await bed.ended();
+    await bed.clock.run(10 * NEXT);
+    assert.equal(bed.server.requests.size, 0);
+    assert.equal(bed.clock.pending, 0);
     const again = new RecordingSink<Node>();
     watch('web', {}, again);
     assert.equal((await question()).path, '/eureka/apps');
@@ -122,21 +110,21 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
   it('takes a deleted instance out although it says that it is up', async () => {
     watch();
     give(await question(), TWO);
-    await sink.nextSet();
+    await bed.sink.nextSet();
     const gone = eurekaEntry(2, { actionType: 'DELETED', lastUpdatedTimestamp: '2000' });
     give(await later(), eurekaAnswer([gone], 'UP_1_', 2));
-    assert.deepEqual(ports(await sink.nextSet()), [1]);
+    assert.deepEqual(ports(await bed.sink.nextSet()), [1]);
   });
 
   it('fetches everything when the delta does not lead to what the server has', async () => {
     watch();
     give(await question(), ONE);
-    await sink.nextSet();
+    await bed.sink.nextSet();
     give(await later(), eurekaAnswer([eurekaEntry(2)], 'DOWN_1_UP_2_', 2));
     const whole = await question();
     assert.equal(whole.path, '/eureka/apps');
     give(whole, eurekaAnswer([eurekaEntry(1), eurekaEntry(2), eurekaEntry(3, { status: 'DOWN' })], 'DOWN_1_UP_2_'));
-    const told = await sink.told.next();
+    const told = await bed.sink.told.next();
     assert.ok(told.kind === 'set' && told.doubt === undefined);
     assert.deepEqual(ports(told.members), [1, 2]);
   });
@@ -144,49 +132,49 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
   it('doubts a server that has started anew and is empty', async () => {
     watch();
     give(await question(), TWO);
-    await sink.nextSet();
+    await bed.sink.nextSet();
     give(await later(), eurekaAnswer([], 'UP_2_', 7));
-    await sink.nextSet();
+    await bed.sink.nextSet();
     give(await later(), eurekaAnswer([], '', 1));
     give(await question(), EMPTY);
-    assert.deepEqual(await sink.told.next(), { kind: 'set', members: [], doubt: 'the server started anew' });
+    assert.deepEqual(await bed.sink.told.next(), { kind: 'set', members: [], doubt: 'the server started anew' });
   });
 
   it('does without deltas where the server has none', async () => {
     watch();
     give(await question(), ONE);
-    await sink.nextSet();
+    await bed.sink.nextSet();
     (await later()).raw(403, '');
     give(await question(), ONE);
-    await sink.nextSet();
+    await bed.sink.nextSet();
     const third = await later();
     assert.equal(third.path, '/eureka/apps');
     give(third, TWO);
-    assert.deepEqual(ports(await sink.nextSet()), [1, 2]);
+    assert.deepEqual(ports(await bed.sink.nextSet()), [1, 2]);
   });
 
   it('fetches everything when the last answer is too old for deltas', async () => {
     create({ fetchInterval: 170_000 });
     watch();
     give(await question(), ONE);
-    await sink.nextSet();
+    await bed.sink.nextSet();
     assert.equal((await later(190_000)).path, '/eureka/apps');
   });
 
   it('goes over to the next server at once, fetches everything there, and says so', async () => {
     const other = await ScriptedRegistry.start();
     try {
-      create({ servers: [other.address, registry.address] });
+      create({ servers: [other.address, bed.server.address] });
       watch();
       give(await other.requests.next(), TWO);
-      await sink.nextSet();
+      await bed.sink.nextSet();
       const failing = other.requests.next();
-      await clock.run(NEXT);
+      await bed.clock.run(NEXT);
       (await failing).raw(500, 'out of order');
       const moved = await question();
       assert.equal(moved.path, '/eureka/apps');
       give(moved, ONE);
-      const told = await sink.told.next();
+      const told = await bed.sink.told.next();
       assert.ok(told.kind === 'set' && told.members.length === 1);
       assert.match(told.doubt ?? '', /another server/);
       assert.equal((await later()).path, '/eureka/apps/delta');
@@ -199,13 +187,13 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
   it('goes over to the next server when one hangs', async () => {
     const other = await ScriptedRegistry.start();
     try {
-      create({ servers: [other.address, registry.address] });
+      create({ servers: [other.address, bed.server.address] });
       watch();
       const hanging = await other.requests.next();
       const next = question();
-      await clock.run(7_000);
+      await bed.clock.run(7_000);
       give(await next, ONE);
-      assert.equal((await sink.nextSet()).length, 1);
+      assert.equal((await bed.sink.nextSet()).length, 1);
       await hanging.closed;
     } finally {
       await other.close();
@@ -238,27 +226,27 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
     ];
     for (const [fault, message] of bad) {
       fault(await later(40_000));
-      assert.match((await sink.nextFailure()).message, message);
+      assert.match((await bed.sink.nextFailure()).message, message);
     }
     give(await later(40_000), ONE);
-    assert.equal((await sink.nextSet()).length, 1);
+    assert.equal((await bed.sink.nextSet()).length, 1);
   });
 
   it('leaves out instances that can not be used; where no other is left, that is a failure', async () => {
     watch();
     const lost = eurekaEntry(1, { ipAddr: '', hostName: 'a b' });
     give(await question(), eurekaAnswer([lost, eurekaEntry(2)], 'UP_2_'));
-    assert.deepEqual(ports(await sink.nextSet()), [2]);
-    assert.match(log.events[0]?.message ?? '', /eureka web: left out: instance "web-1" has no address/);
+    assert.deepEqual(ports(await bed.sink.nextSet()), [2]);
+    assert.match(bed.log.events[0]?.message ?? '', /eureka web: left out: instance "web-1" has no address/);
     const portless = eurekaEntry(2, { port: { $: 0, '@enabled': 'true' }, lastUpdatedTimestamp: '2000' });
     give(await later(), eurekaAnswer([portless], 'UP_2_', 2));
-    assert.match((await sink.nextFailure()).message, /no instance that can be used: .*no (?:address|usable port)/);
+    assert.match((await bed.sink.nextFailure()).message, /no instance that can be used: .*no (?:address|usable port)/);
   });
 
   it('does not believe an answer that lists less than it counts', async () => {
     watch();
     give(await question(), eurekaAnswer([eurekaEntry(1)], 'UP_2_'));
-    const told = await sink.told.next();
+    const told = await bed.sink.told.next();
     assert.match((told.kind === 'set' && told.doubt) || '', /hash does not fit/);
   });
 
@@ -266,7 +254,7 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
     watch();
     const instance = eurekaEntry(1, { port: '81', securePort: null });
     give(await question(), { applications: { apps__hashcode: 'UP_1_', application: { name: 'web', instance } } });
-    assert.deepEqual(ports(await sink.nextSet()), [81]);
+    assert.deepEqual(ports(await bed.sink.nextSet()), [81]);
   });
 
   it('takes the port that is asked for', async () => {
@@ -275,9 +263,9 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
     watch('web', { port: 'secure' }, secure);
     const on = { $: '8443', '@enabled': true };
     give(await question(), eurekaAnswer([eurekaEntry(1), eurekaEntry(2, { securePort: on })], 'UP_2_'));
-    assert.deepEqual(ports(await sink.nextSet()), [1, 2]);
+    assert.deepEqual(ports(await bed.sink.nextSet()), [1, 2]);
     assert.deepEqual(ports(await secure.nextSet()), [8443]);
-    assert.match(log.events[0]?.message ?? '', /instance "web-1" has no secure port/);
+    assert.match(bed.log.events[0]?.message ?? '', /instance "web-1" has no secure port/);
   });
 
   it('reads weights and the zone of the data centre, and of two at one address takes the later', async () => {
@@ -289,7 +277,7 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
       metadata: { weight: '-5', n: 3, ok: true, '@class': 'x' },
     });
     give(await question(), eurekaAnswer([old, young], 'UP_2_'));
-    const [node] = await sink.nextSet();
+    const [node] = await bed.sink.nextSet();
     assert.equal(node?.weight, 100);
     assert.deepEqual(node?.metadata, { zone: 'eu-1a', weight: '-5', n: '3', ok: 'true' });
   });
@@ -302,33 +290,33 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
     const stale = eurekaEntry(1, lease(end - 90_001));
     const fine = eurekaEntry(2, lease(end - 89_000));
     give(await question(), eurekaAnswer([stale, fine], 'UP_2_'), { date });
-    const nodes = await sink.nextSet();
+    const nodes = await bed.sink.nextSet();
     assert.deepEqual(nodes.map(({ metadata }) => metadata['eureka.lease']).sort(), ['overdue', undefined]);
-    assert.deepEqual(log.names, ['discovery.self-preservation']);
-    assert.match(log.events[0]?.message ?? '', /1 of 2 instances/);
+    assert.deepEqual(bed.log.names, ['discovery.self-preservation']);
+    assert.match(bed.log.events[0]?.message ?? '', /1 of 2 instances/);
     const renewed = eurekaEntry(1, { ...lease(end), actionType: 'MODIFIED', lastUpdatedTimestamp: '2000' });
     give(await later(), eurekaAnswer([renewed], 'UP_2_', 2), { date });
-    await sink.nextSet();
-    assert.deepEqual(log.names, ['discovery.self-preservation', 'discovery.self-preservation-over']);
+    await bed.sink.nextSet();
+    assert.deepEqual(bed.log.names, ['discovery.self-preservation', 'discovery.self-preservation-over']);
   });
 
   it('sends the user and the password of the address, and repeats them nowhere', async () => {
-    create({ servers: [registry.address.replace('//', '//us%3Aer:p%40ss@')], prefix: '/eureka/v2/' });
+    create({ servers: [bed.server.address.replace('//', '//us%3Aer:p%40ss@')], prefix: '/eureka/v2/' });
     watch();
     const first = await question();
     assert.equal(first.path, '/eureka/v2/apps');
     assert.equal(first.headers.authorization, `Basic ${Buffer.from('us:er:p@ss').toString('base64')}`);
     first.raw(500, '');
-    assert.doesNotMatch((await sink.nextFailure()).message, /us.{0,3}er|p.{0,3}ss@/);
+    assert.doesNotMatch((await bed.sink.nextFailure()).message, /us.{0,3}er|p.{0,3}ss@/);
   });
 
   it('refuses what it does not know, by name', async () => {
     watch('web', { colour: 'blue' });
     watch('web', { port: 'tls' });
     watch('');
-    assert.match((await sink.nextFailure()).message, /discovery_args.colour is not known: Eureka takes port/);
-    assert.match((await sink.nextFailure()).message, /discovery_args.port is "tls"/);
-    assert.match((await sink.nextFailure()).message, /service_name is empty/);
+    assert.match((await bed.sink.nextFailure()).message, /discovery_args.colour is not known: Eureka takes port/);
+    assert.match((await bed.sink.nextFailure()).message, /discovery_args.port is "tls"/);
+    assert.match((await bed.sink.nextFailure()).message, /service_name is empty/);
     for (const servers of [[], ['127.0.0.1:8761'], ['ftp://x']]) {
       assert.throws(() => create({ servers }), /discovery\.eureka\.host/);
     }
@@ -337,10 +325,10 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
   it('tells nobody anything after the end, not even of an answer that is on its way', async () => {
     watch();
     const first = await question();
-    abort.abort();
-    await Promise.all(running);
+    bed.abort.abort();
+    await bed.ended();
     await first.closed;
-    assert.equal(sink.told.size, 0);
-    assert.equal(clock.pending, 0);
+    assert.equal(bed.sink.told.size, 0);
+    assert.equal(bed.clock.pending, 0);
   });
 });

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { seededRandom } from '../../src/core/random.ts';
 import { NacosDiscovery } from '../../src/discovery/nacos.ts';
 import type { NacosOptions } from '../../src/discovery/nacos-options.ts';
 import type { CatalogEntry, Node } from '../../src/discovery/types.ts';
+import { AdapterBed } from '../support/adapter-bed.ts';
 import { DEFAULT_NACOS } from '../support/discovery-defaults.ts';
-import { FakeClock, settle } from '../support/fake-clock.ts';
+import { settle } from '../support/fake-clock.ts';
 import { nacosHost, nacosList, nacosPush, UdpPeer } from '../support/nacos-entries.ts';
-import { RecordingLog } from '../support/recording-log.ts';
 import { ScriptedRegistry, type ScriptedRequest } from '../support/scripted-registry.ts';
 import { RecordingSink } from '../support/sink.ts';
 
@@ -15,47 +14,27 @@ import { RecordingSink } from '../support/sink.ts';
 const NEXT = 33_000;
 
 describe('the Nacos adapter', { timeout: 30_000 }, () => {
-  let clock: FakeClock;
-  let log: RecordingLog;
-  let registry: ScriptedRegistry;
-  let sink: RecordingSink<Node>;
-  let abort: AbortController;
-  let running: Promise<void>[];
-  let nacos: NacosDiscovery;
+  let bed: AdapterBed<ScriptedRegistry, NacosDiscovery>;
 
   beforeEach(async () => {
-    clock = new FakeClock();
-    log = new RecordingLog();
-    registry = await ScriptedRegistry.start();
-    sink = new RecordingSink();
-    abort = new AbortController();
-    running = [];
+    bed = new AdapterBed(await ScriptedRegistry.start());
     create();
   });
 
-  afterEach(async () => {
-    abort.abort();
-    await Promise.all(running);
-    await nacos.close();
-    await registry.close();
-  });
+  afterEach(() => bed.close());
 
   function create(options: Partial<NacosOptions> = {}): void {
-    const settings = { ...DEFAULT_NACOS, servers: [registry.address], push: false, ...options };
-    nacos = new NacosDiscovery(settings, { clock, random: seededRandom(3) }, log);
+    const settings = { ...DEFAULT_NACOS, servers: [bed.server.address], push: false, ...options };
+    bed.adapter = new NacosDiscovery(settings, bed.tools, bed.log);
   }
 
-  function watch(service = 'web', args: Record<string, string> = {}, into = sink): void {
-    running.push(nacos.watch({ source: 'nacos', service, args }, into, abort.signal));
+  function watch(service = 'web', args: Record<string, string> = {}, into = bed.sink): void {
+    bed.watch({ source: 'nacos', service, args }, into);
   }
 
-  const question = () => registry.requests.next();
+  const question = () => bed.server.requests.next();
 
-  async function later(ms = NEXT): Promise<ScriptedRequest> {
-    const next = question();
-    await clock.run(ms);
-    return next;
-  }
+  const later = (ms = NEXT) => bed.after(ms, question());
 
   function give(request: ScriptedRequest, body: unknown): void {
     request.raw(200, JSON.stringify(body), { 'content-type': 'application/json' });
@@ -72,11 +51,11 @@ describe('the Nacos adapter', { timeout: 30_000 }, () => {
     assert.deepEqual([serviceName, groupName, namespaceId, healthyOnly], ['web', 'DEFAULT_GROUP', 'public', 'false']);
     assert.match(first.headers['user-agent'] ?? '', /^Nacos-Go-Client:v1\.0\.0/);
     give(first, ok([nacosHost(1)]));
-    assert.deepEqual(ports(await sink.nextSet()), [1]);
+    assert.deepEqual(ports(await bed.sink.nextSet()), [1]);
     await settle();
-    assert.equal(registry.requests.size, 0);
+    assert.equal(bed.server.requests.size, 0);
     give(await later(), ok([]));
-    assert.deepEqual(await sink.nextSet(), []);
+    assert.deepEqual(await bed.sink.nextSet(), []);
   });
 
   it('finds the API that a server has, and asks by it from then on', async () => {
@@ -85,14 +64,14 @@ describe('the Nacos adapter', { timeout: 30_000 }, () => {
     const old = await question();
     assert.equal(old.path, '/nacos/v1/ns/instance/list');
     give(old, nacosList([nacosHost(1)]));
-    await sink.nextSet();
+    await bed.sink.nextSet();
     const second = await later();
     assert.equal(second.path, '/nacos/v1/ns/instance/list');
     second.raw(410, '');
     const upgraded = await question();
     assert.equal(upgraded.path, '/nacos/v3/client/ns/instance/list');
     give(upgraded, ok([nacosHost(1), nacosHost(2)]));
-    assert.equal((await sink.nextSet()).length, 2);
+    assert.equal((await bed.sink.nextSet()).length, 2);
   });
 
   it('names the namespace, the group and the clusters that are asked for', async () => {
@@ -104,7 +83,7 @@ describe('the Nacos adapter', { timeout: 30_000 }, () => {
     assert.equal(parameters.get('namespaceId'), 'space');
     assert.equal(parameters.get('groupName'), 'blue');
     assert.equal(parameters.get('serviceName'), 'web');
-    assert.deepEqual(ports(await sink.nextSet()), [1]);
+    assert.deepEqual(ports(await bed.sink.nextSet()), [1]);
   });
 
   it('takes healthy and enabled instances alone, with weights in proportion', async () => {
@@ -120,7 +99,7 @@ describe('the Nacos adapter', { timeout: 30_000 }, () => {
       nacosHost(8, { enabled: false }),
     ];
     give(await question(), ok(hosts));
-    const nodes = await sink.nextSet();
+    const nodes = await bed.sink.nextSet();
     assert.deepEqual(
       nodes.map(({ weight }) => weight),
       [1, 50, 1_000_000, 1_000_000, 0, 100],
@@ -132,10 +111,10 @@ describe('the Nacos adapter', { timeout: 30_000 }, () => {
     watch();
     for (const status of [404, 404]) (await question()).raw(status, '');
     give(await question(), nacosList([nacosHost(1)], { reachProtectionThreshold: true }));
-    await sink.nextSet();
+    await bed.sink.nextSet();
     give(await later(), nacosList([nacosHost(1)]));
-    await sink.nextSet();
-    assert.deepEqual(log.names, ['discovery.protect-threshold', 'discovery.protect-threshold-over']);
+    await bed.sink.nextSet();
+    assert.deepEqual(bed.log.names, ['discovery.protect-threshold', 'discovery.protect-threshold-over']);
   });
 
   it('takes anything but a whole answer of Nacos for a failure, never for an empty set', async () => {
@@ -163,30 +142,30 @@ describe('the Nacos adapter', { timeout: 30_000 }, () => {
     ];
     for (const [fault, message] of bad) {
       fault(await later(15_000));
-      assert.match((await sink.nextFailure()).message, message);
+      assert.match((await bed.sink.nextFailure()).message, message);
     }
     give(await later(15_000), ok([nacosHost(1)]));
-    assert.equal((await sink.nextSet()).length, 1);
+    assert.equal((await bed.sink.nextSet()).length, 1);
   });
 
   it('says so when a server has none of the APIs', async () => {
     watch();
     for (let api = 0; api < 3; api++) (await question()).raw(404, '');
-    assert.match((await sink.nextFailure()).message, /answered 404: .*discovery\.nacos\.prefix/);
+    assert.match((await bed.sink.nextFailure()).message, /answered 404: .*discovery\.nacos\.prefix/);
   });
 
   it('goes over to the next server at once, and says so', async () => {
     const other = await ScriptedRegistry.start();
     try {
-      create({ servers: [other.address, registry.address] });
+      create({ servers: [other.address, bed.server.address] });
       watch();
       give(await other.requests.next(), ok([nacosHost(1)]));
-      await sink.nextSet();
+      await bed.sink.nextSet();
       const failing = other.requests.next();
-      await clock.run(NEXT);
+      await bed.clock.run(NEXT);
       (await failing).reset();
       give(await question(), ok([]));
-      const told = await sink.told.next();
+      const told = await bed.sink.told.next();
       assert.match((told.kind === 'set' && told.doubt) || '', /another server/);
     } finally {
       await other.close();
@@ -203,11 +182,11 @@ describe('the Nacos adapter', { timeout: 30_000 }, () => {
     const asked = await question();
     assert.equal(asked.headers.accesstoken, 'first');
     give(asked, ok([nacosHost(1)]));
-    await sink.nextSet();
+    await bed.sink.nextSet();
     const soon = await later();
     assert.equal(soon.path, '/nacos/v3/client/ns/instance/list');
     give(soon, ok([nacosHost(1)]));
-    await sink.nextSet();
+    await bed.sink.nextSet();
     const again = await later();
     assert.equal(again.path, '/nacos/v1/auth/login');
     give(again, { accessToken: 'second', tokenTtl: 50 });
@@ -226,14 +205,14 @@ describe('the Nacos adapter', { timeout: 30_000 }, () => {
     const asked = await question();
     assert.equal(asked.headers.authorization, 'Bearer second');
     asked.raw(403, 'no right');
-    assert.match((await sink.nextFailure()).message, /answered 403: .*no right/);
+    assert.match((await bed.sink.nextFailure()).message, /answered 403: .*no right/);
   });
 
   it('says so when the login fails, without the password', async () => {
     create({ username: 'user', password: 'pass-word' });
     watch();
     (await question()).raw(403, 'unknown user!');
-    const { message } = await sink.nextFailure();
+    const { message } = await bed.sink.nextFailure();
     assert.match(message, /the login failed: answered 403: it does not take discovery\.nacos\.username/);
     assert.doesNotMatch(message, /pass-word/);
   });
@@ -241,7 +220,7 @@ describe('the Nacos adapter', { timeout: 30_000 }, () => {
   it('lists services page by page, with the routing options of their instances', async () => {
     create({ catalog: true, metadataRoutes: true, concurrency: 1 });
     const catalogue = new RecordingSink<CatalogEntry>();
-    running.push(nacos.watchCatalog!(catalogue, abort.signal));
+    bed.run(bed.adapter.watchCatalog!(catalogue, bed.abort.signal));
     const first = await question();
     assert.deepEqual([first.path, first.parameters.get('pageNo')], ['/nacos/v1/ns/service/list', '1']);
     give(first, { count: 2, doms: ['a', 'b'] });
@@ -257,14 +236,14 @@ describe('the Nacos adapter', { timeout: 30_000 }, () => {
   });
 
   it('has no catalogue unless it is asked for', () => {
-    assert.equal(nacos.watchCatalog, undefined);
+    assert.equal(bed.adapter.watchCatalog, undefined);
   });
 
   it('refuses what it does not know, by name', async () => {
     watch('web', { tag: 'blue' });
     watch('');
-    assert.match((await sink.nextFailure()).message, /discovery_args.tag is not known: Nacos takes namespace_id/);
-    assert.match((await sink.nextFailure()).message, /service_name is empty/);
+    assert.match((await bed.sink.nextFailure()).message, /discovery_args.tag is not known: Nacos takes namespace_id/);
+    assert.match((await bed.sink.nextFailure()).message, /service_name is empty/);
     assert.throws(() => create({ servers: ['nacos:8848'] }), /discovery\.nacos\.host\[0\]/);
   });
 
@@ -284,12 +263,12 @@ describe('the Nacos adapter', { timeout: 30_000 }, () => {
       assert.equal(first.parameters.get('clientIP'), '127.0.0.1');
       const port = Number(first.parameters.get('udpPort'));
       give(first, nacosList([nacosHost(1)], { cacheMillis: 10_000 }));
-      await sink.nextSet();
+      await bed.sink.nextSet();
       const time = '18446744073709551615';
       await peer.send(port, nacosPush('DEFAULT_GROUP@@web', time));
       assert.deepEqual(JSON.parse(await peer.received.next()), { type: 'push-ack', lastRefTime: time, data: '' });
       give(await question(), nacosList([nacosHost(1), nacosHost(2)], { cacheMillis: 10_000 }));
-      assert.equal((await sink.nextSet()).length, 2);
+      assert.equal((await bed.sink.nextSet()).length, 2);
       const again = await later(11_000);
       assert.equal(again.parameters.get('udpPort'), String(port));
     });
@@ -299,7 +278,7 @@ describe('the Nacos adapter', { timeout: 30_000 }, () => {
       const first = await question();
       const port = Number(first.parameters.get('udpPort'));
       give(first, nacosList([nacosHost(1)]));
-      await sink.nextSet();
+      await bed.sink.nextSet();
       const bomb = nacosPush(`DEFAULT_GROUP@@web${' '.repeat(8 * 1024 * 1024)}`, '1', true);
       for (const packet of [
         '',
@@ -315,7 +294,7 @@ describe('the Nacos adapter', { timeout: 30_000 }, () => {
       await peer.send(port, nacosPush('DEFAULT_GROUP@@web', '7', true));
       assert.match(await peer.received.next(), /"lastRefTime":"7"/);
       await question();
-      assert.equal(registry.requests.size, 0);
+      assert.equal(bed.server.requests.size, 0);
     });
 
     it('asks once for a push that comes while it is asking', async () => {
@@ -324,28 +303,28 @@ describe('the Nacos adapter', { timeout: 30_000 }, () => {
       await peer.send(Number(first.parameters.get('udpPort')), nacosPush('DEFAULT_GROUP@@web', '1'));
       await peer.received.next();
       give(first, nacosList([nacosHost(1)]));
-      await sink.nextSet();
+      await bed.sink.nextSet();
       give(await question(), nacosList([nacosHost(2)]));
-      assert.deepEqual(ports(await sink.nextSet()), [2]);
+      assert.deepEqual(ports(await bed.sink.nextSet()), [2]);
       await settle();
-      assert.equal(registry.requests.size, 0);
+      assert.equal(bed.server.requests.size, 0);
     });
 
     it('asks at intervals where the port is taken, and says so', async () => {
       create({ push: true, pushPort: peer.port });
       watch();
       assert.equal((await question()).path, '/nacos/v3/client/ns/instance/list');
-      assert.deepEqual(log.names, ['discovery.no-push']);
+      assert.deepEqual(bed.log.names, ['discovery.no-push']);
     });
   });
 
   it('tells nobody anything after the end, not even of an answer that is on its way', async () => {
     watch();
     const first = await question();
-    abort.abort();
-    await Promise.all(running);
+    bed.abort.abort();
+    await bed.ended();
     await first.closed;
-    assert.equal(sink.told.size, 0);
-    assert.equal(clock.pending, 0);
+    assert.equal(bed.sink.told.size, 0);
+    assert.equal(bed.clock.pending, 0);
   });
 });

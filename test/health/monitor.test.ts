@@ -84,6 +84,7 @@ describe('health monitor: schedule', () => {
     rig.monitor.track(Array.from({ length: 2000 }, (_, index) => target(`u${index % 50}|n${index}`, plan)));
     await rig.clock.run(1000);
     assert.equal(rig.asked.length, 2000);
+    assert.equal(rig.made, 1, 'one probe serves every node of a plan');
     assert.equal(rig.clock.pending, 1);
     await rig.clock.run(100_000);
     assert.equal(rig.clock.pending, 1);
@@ -111,20 +112,21 @@ describe('health monitor: concurrency', () => {
   it('is capped over all, and the upstreams take turns', async () => {
     const rig = new Rig();
     const targets = [];
+    const plan = planOf({ concurrency: 30 });
     for (let group = 0; group < 10; group++) {
-      for (let node = 0; node < 20; node++) targets.push(target(`u${group}|g${group}n${node}`));
+      for (let node = 0; node < 40; node++) targets.push(target(`u${group}|g${group}n${node}`, plan));
     }
     for (const { address } of targets) rig.answers.set(address.host, 'hang');
     rig.monitor.track(targets);
     await settle();
-    assert.equal(rig.hanging.length, 64);
+    assert.equal(rig.hanging.length, 256);
     for (let group = 0; group < 10; group++) {
       const running = rig.hanging.filter((host) => host.startsWith(`g${group}n`)).length;
-      assert.ok(running >= 6 && running <= 7, `upstream ${group} has ${running}`);
+      assert.ok(running >= 25 && running <= 26, `upstream ${group} has ${running}`);
     }
     while (rig.hanging.length > 0) await rig.finish(rig.hanging[0]!, 'success');
-    assert.equal(new Set(rig.asked.map((asked) => asked.host)).size, 200);
-    assert.equal(rig.most, 64);
+    assert.equal(new Set(rig.asked.map((asked) => asked.host)).size, 400);
+    assert.equal(rig.most, 256);
   });
 
   it('is given back by targets that leave while they are probed or wait', async () => {
@@ -256,14 +258,18 @@ describe('health monitor: a list of targets that changes', () => {
     rig.monitor.track([target('u|a')]);
     await rig.clock.run(12_000);
     rig.taken();
-    const slower = planOf({ path: '/new', healthy: { intervalMs: 60_000 }, unhealthy: { tcpFailures: 1 } });
+    const slower = planOf({
+      question: { path: '/new' },
+      healthy: { intervalMs: 60_000 },
+      unhealthy: { tcpFailures: 1 },
+    });
     rig.monitor.track([target('u|a', slower)]);
     assert.deepEqual(rig.taken(), []);
     assert.equal(rig.health('u|a'), 'healthy');
     const before = rig.asked.length;
     rig.answers.set('a', 'tcp');
     await rig.clock.run(60_100);
-    assert.equal(rig.asked[before]?.plan.path, '/new');
+    assert.equal((rig.asked[before]!.plan.question as { path: string }).path, '/new');
     assert.deepEqual(rig.taken(), ['u|a unhealthy: a said tcp']);
   });
 
@@ -289,7 +295,7 @@ describe('health monitor: a list of targets that changes', () => {
 
   it('reports checks that cannot be made, and checks the others', async () => {
     const rig = new Rig();
-    const targets = [target('u|a', planOf({ path: 'bad' })), target('u|b')];
+    const targets = [target('u|a', planOf({ question: { path: 'bad' } })), target('u|b')];
     rig.monitor.track(targets);
     rig.monitor.track(targets);
     await rig.clock.run(12_000);
@@ -299,6 +305,147 @@ describe('health monitor: a list of targets that changes', () => {
     rig.monitor.track([target('u|a'), target('u|b')]);
     await rig.clock.run(30_000);
     assert.equal(rig.health('u|a'), 'healthy');
+  });
+});
+
+describe('health monitor: gate', () => {
+  const gated = planOf({ gate: true });
+
+  it('shuts out a new target until its first success, and says so before the first probe', async () => {
+    const rig = new Rig();
+    rig.answers.set('a', 'hang');
+    rig.monitor.track([target('u|a', gated)]);
+    assert.deepEqual(rig.taken(), ['u|a pending: waits for its first success']);
+    await settle();
+    await rig.finish('a', 'neutral');
+    assert.equal(rig.health('u|a'), 'pending');
+    rig.answers.set('a', 'success');
+    await rig.clock.run(12_000);
+    assert.deepEqual(rig.taken(), ['u|a healthy: a said success']);
+  });
+
+  it('probes a newcomer at once, though its upstream is known to work', async () => {
+    const rig = new Rig();
+    rig.monitor.track([target('u|a', gated)]);
+    await rig.clock.run(50);
+    rig.monitor.track([target('u|a', gated), target('u|b', gated)]);
+    await settle();
+    assert.equal(rig.health('u|b'), 'healthy');
+  });
+
+  it('shuts out what left and came back', async () => {
+    const rig = new Rig();
+    rig.monitor.track([target('u|a', gated)]);
+    await settle();
+    rig.monitor.track([]);
+    rig.taken();
+    rig.answers.set('a', 'hang');
+    rig.monitor.track([target('u|a', gated)]);
+    assert.deepEqual(rig.taken(), ['u|a pending: waits for its first success']);
+  });
+
+  it('does not shut out what was there before it', async () => {
+    const rig = new Rig();
+    rig.answers.set('a', 'neutral');
+    rig.monitor.track([target('u|a'), target('u|b')]);
+    await rig.clock.run(12_000);
+    rig.taken();
+    rig.monitor.track([target('u|a', gated), target('u|b', gated)]);
+    await settle();
+    assert.deepEqual(rig.taken(), []);
+    assert.deepEqual([rig.health('u|a'), rig.health('u|b')], ['unknown', 'healthy']);
+  });
+
+  it('opens when the configuration takes it away', async () => {
+    const rig = new Rig();
+    rig.answers.set('a', 'neutral');
+    rig.monitor.track([target('u|a', gated)]);
+    await settle();
+    rig.taken();
+    rig.monitor.track([target('u|a')]);
+    assert.deepEqual(rig.taken(), ['u|a unknown: waits for nothing any more']);
+  });
+
+  it('lets through a target whose address is known to be good, and one that cannot be checked', async () => {
+    const rig = new Rig();
+    rig.monitor.track([target('u|a', gated)]);
+    await settle();
+    rig.taken();
+    rig.monitor.track([
+      target('u|a', gated),
+      target('v|a', planOf({ gate: true })),
+      target('u|b', planOf({ gate: true, question: { path: 'bad' } })),
+    ]);
+    assert.deepEqual(rig.taken(), ['v|a healthy: as for u|a']);
+    assert.equal(rig.health('u|b'), 'unknown');
+  });
+});
+
+describe('health monitor: intervals in transition', () => {
+  it('are short until it is decided', async () => {
+    const rig = new Rig();
+    const plan = planOf({ fastIntervalMs: 500, unhealthy: { intervalMs: 5000, tcpFailures: 3 } });
+    rig.monitor.track([target('u|a', plan)]);
+    await rig.clock.run(600);
+    assert.equal(rig.health('u|a'), 'healthy', 'two successes within the fast interval');
+    await rig.clock.run(8000);
+    assert.equal(rig.probesOf('a').length, 2);
+    rig.answers.set('a', 'tcp');
+    await rig.clock.run(5000);
+    const [, , first, , third] = rig.probesOf('a');
+    assert.equal(rig.health('u|a'), 'unhealthy');
+    assert.ok(third! - first! < 1200, `${third! - first!} ms from the first failure to the last`);
+    const before = rig.asked.length;
+    await rig.clock.run(20_000);
+    assert.ok(rig.asked.length - before <= 5, 'then the unhealthy interval');
+  });
+});
+
+describe('health monitor: flap damping', () => {
+  it('keeps out what falls again and again, for longer each time, and says so', async () => {
+    const rig = new Rig();
+    const plan = planOf({
+      damping: { holdMs: 10_000, maxMs: 600_000 },
+      healthy: { intervalMs: 1000, successes: 1 },
+      unhealthy: { tcpFailures: 1 },
+    });
+    rig.monitor.track([target('u|a', plan)]);
+    const outages: number[] = [];
+    for (let fall = 0; fall < 4; fall++) {
+      rig.answers.set('a', 'tcp');
+      while (rig.health('u|a') !== 'unhealthy') await rig.clock.run(100);
+      const at = rig.clock.now();
+      rig.answers.set('a', 'success');
+      while (rig.health('u|a') !== 'healthy') await rig.clock.run(100);
+      outages.push(Math.round((rig.clock.now() - at) / 5000) * 5);
+    }
+    assert.deepEqual(outages, [0, 10, 20, 40]);
+    assert.match(rig.messages.at(-2)!, /unhealthy: a said tcp, held for 40 s because it falls again and again$/);
+  });
+});
+
+describe('health monitor: more probes than may run', () => {
+  it('are reported once a minute', async () => {
+    const rig = new Rig();
+    rig.answers.set('a', 'hang');
+    rig.monitor.track(['a', 'b', 'c'].map((host) => target(`u|${host}`, planOf({ concurrency: 1 }))));
+    await rig.clock.run(25_000);
+    await rig.finish('a', 'timeout');
+    assert.deepEqual(
+      rig.logged.filter((line) => line.includes('behind')),
+      ['warn health.behind'],
+    );
+    assert.equal(rig.messages[0], 'checks of upstream u begin 25 s late: raise concurrency or lower timeout');
+  });
+
+  it('are not when every one begins in time', async () => {
+    const rig = new Rig();
+    rig.monitor.track(Array.from({ length: 50 }, (_, index) => target(`u|${index}`)));
+    await rig.clock.run(100_000);
+    assert.deepEqual(
+      rig.logged.filter((line) => line.includes('behind')),
+      [],
+    );
   });
 });
 
@@ -337,17 +484,31 @@ describe('health monitor: shared probes', () => {
     assert.equal(rig.health('u2|a'), 'healthy');
   });
 
+  it('are shared whichever way round the checks are written', async () => {
+    const rig = new Rig();
+    const plan = planOf();
+    const turned = Object.fromEntries(Object.entries(plan).reverse()) as unknown as typeof plan;
+    rig.monitor.track([target('u1|a', plan), target('u2|a', turned)]);
+    await settle();
+    assert.equal(rig.asked.length, 1);
+  });
+
   it('are not shared when anything differs', async () => {
     const rig = new Rig();
     const plans = [
       planOf(),
-      planOf({ path: '/x' }),
-      planOf({ host: 'h' }),
-      planOf({ type: 'tcp' }),
+      planOf({ question: { path: '/x' } }),
+      planOf({ question: { host: 'h' } }),
+      planOf({ question: { tls: { verify: true, serverName: null, ca: null } } }),
+      planOf({ question: { tls: { verify: false, serverName: null, ca: null } } }),
+      planOf({ question: { headers: ['A: b'] } }),
+      planOf({ question: { healthyStatuses: [201] } }),
+      planOf({ question: { expectBody: 'ok' } }),
       planOf({ timeoutMs: 5 }),
-      planOf({ headers: ['A: b'] }),
+      planOf({ fastIntervalMs: 5 }),
+      planOf({ gate: true }),
+      planOf({ damping: { holdMs: 1, maxMs: 2 } }),
       planOf({ healthy: { intervalMs: 9 } }),
-      planOf({ healthy: { statuses: [201] } }),
       planOf({ unhealthy: { timeouts: 9 } }),
     ];
     rig.monitor.track(plans.map((plan, index) => target(`u${index}|a`, plan)));

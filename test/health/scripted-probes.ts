@@ -3,26 +3,47 @@ import type { Log } from '../../src/core/log.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { type Random, seededRandom } from '../../src/core/random.ts';
 import { HealthMonitor } from '../../src/health/monitor.ts';
-import type { ActiveCheckPlan, HealthState, HealthTarget, ProbeResult, ProbeVerdict } from '../../src/health/types.ts';
+import type {
+  ActiveCheckPlan,
+  HealthState,
+  HealthTarget,
+  HttpQuestion,
+  ProbeResult,
+  ProbeVerdict,
+} from '../../src/health/types.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
 
-export type PlanChange = Partial<Omit<ActiveCheckPlan, 'healthy' | 'unhealthy'>> & {
+export type PlanChange = Partial<Omit<ActiveCheckPlan, 'question' | 'healthy' | 'unhealthy'>> & {
+  question?: Partial<HttpQuestion>;
   healthy?: Partial<ActiveCheckPlan['healthy']>;
   unhealthy?: Partial<ActiveCheckPlan['unhealthy']>;
 };
 
 /** Healthy every 10 s, unhealthy every 1 s; 2 successes, 5 statuses, 2 connections and 3 timeouts. A new object each time. */
 export function planOf(change: PlanChange = {}): ActiveCheckPlan {
-  return {
+  const question: HttpQuestion = {
     type: 'http',
+    tls: null,
+    method: 'GET',
+    path: '/',
+    host: null,
+    headers: [],
+    healthyStatuses: [200],
+    unhealthyStatuses: [500],
+    expectBody: null,
+    bodyLimit: 65_536,
+    ...change.question,
+  };
+  return {
     timeoutMs: 1000,
     concurrency: 10,
-    host: null,
-    path: '/',
-    headers: [],
+    fastIntervalMs: null,
+    gate: false,
+    damping: null,
     ...change,
-    healthy: { intervalMs: 10_000, statuses: [200], successes: 2, ...change.healthy },
-    unhealthy: { intervalMs: 1000, statuses: [500], httpFailures: 5, tcpFailures: 2, timeouts: 3, ...change.unhealthy },
+    question,
+    healthy: { intervalMs: 10_000, successes: 2, ...change.healthy },
+    unhealthy: { intervalMs: 1000, httpFailures: 5, tcpFailures: 2, timeouts: 3, ...change.unhealthy },
   };
 }
 
@@ -43,10 +64,13 @@ export class Rig {
   readonly asked: Asked[] = [];
   readonly changes: string[] = [];
   readonly logged: string[] = [];
+  readonly messages: string[] = [];
   /** By host; `success` unless the test says otherwise. */
   readonly answers = new Map<string, ProbeVerdict | 'hang' | 'throw'>();
   readonly underWay = new Map<string, number>();
   most = 0;
+  /** Probes that were made. */
+  made = 0;
   aborted = 0;
   /** Called at each change. */
   onChange = () => {};
@@ -54,7 +78,10 @@ export class Rig {
   readonly monitor: HealthMonitor;
 
   constructor(random: Random = seededRandom(1)) {
-    const note = (level: string) => (event: string) => void this.logged.push(`${level} ${event}`);
+    const note = (level: string) => (event: string, message: string) => {
+      this.logged.push(`${level} ${event}`);
+      this.messages.push(message);
+    };
     const log: Log = {
       ...silentLog,
       info: note('info'),
@@ -71,7 +98,8 @@ export class Rig {
         this.onChange();
       },
       createProbe: (plan) => {
-        if (plan.path === 'bad') throw new TypeError('"bad" is not a path');
+        if (plan.question.type === 'http' && plan.question.path === 'bad') throw new TypeError('"bad" is not a path');
+        this.made += 1;
         return { check: (address, signal) => this.#check(address, plan, signal) };
       },
     });

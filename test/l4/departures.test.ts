@@ -46,7 +46,7 @@ describe('streams whose node goes', () => {
   }
 
   test('finish: nothing happens to them', async () => {
-    const { clock, proxy, peer } = await setup({ maxConnectionsPerNode: 5 });
+    const { clock, proxy, peer } = await setup({ proxyProtocol: 0 });
     keep(proxy, [1]);
     proxy.table.setHealth(0, Health.unhealthy);
     clock.advance(600_000);

@@ -65,3 +65,14 @@ test('a wide range beside a narrow one counts as wide, and among equals the firs
   const second = streamRoute({ id: 'second', remoteAddrs: ['10.1.0.0/16'] });
   assert.equal(new StreamRouter([mixed, first, second], 80).match(anywhere)?.id, 'first');
 });
+
+test('a route that names a protocol takes no other, and goes before one that names none', () => {
+  const routes = [
+    streamRoute({ id: 'both' }),
+    streamRoute({ id: 'udp', protocol: 'udp' }),
+    streamRoute({ id: 'tcp', protocol: 'tcp', serverPort: 53 }),
+  ];
+  assert.equal(new StreamRouter(routes, 53).match(anywhere)?.id, 'tcp');
+  assert.equal(new StreamRouter(routes, 53, 'udp').match(anywhere)?.id, 'udp');
+  assert.equal(new StreamRouter(routes, 54).match(anywhere)?.id, 'both');
+});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { hashText } from '../../src/balancers/hash.ts';
 import { CidrSet } from '../../src/core/cidr.ts';
 import { explain } from '../../src/l7/explain.ts';
 import type { HttpSettings } from '../../src/l7/settings.ts';
@@ -145,5 +146,34 @@ describe('explanation: nodes', () => {
     plane.table.beginRamp(plane.slotOf(nodes[0]!), plane.clock.now() + 1);
     const [first, second] = ask(GET).upstream!.nodes;
     assert.deepEqual([first?.slow_start, first?.weight, second?.slow_start], [0.1, 0.1, 1]);
+  });
+});
+
+describe('explanation: keys and cookies', () => {
+  it('shows the node that chash gives the request', () => {
+    const { plane, ask } = setup([API], {
+      balancer: { type: 'chash', decayMs: 1, boundedLoad: 0 },
+      hash: { on: 'vars', key: 'arg_user' },
+    });
+    const upstream = plane.snapshots.current.upstreams.get('test')!;
+    const seen = new Set<string>();
+    for (let user = 0; user < 20; user++) {
+      const { upstream: told } = ask(`GET /orders/7?user=${user} HTTP/1.1\r\nHost: api.test`);
+      const picked = upstream.pick({ hash: hashText(String(user)), now: plane.clock.now(), tried: [] }, null)!;
+      assert.equal(told?.pick, `10.9.9.9:${picked.node.port}`);
+      seen.add(told.pick);
+    }
+    assert.equal(seen.size, 4);
+  });
+
+  it('shows the node that the client is bound to', () => {
+    const sticky = { cookie: 'hg', secret: 'a secret for tests', attributes: '' };
+    const { plane, ask } = setup([API], { sticky });
+    const upstream = plane.snapshots.current.upstreams.get('test')!;
+    for (const handle of upstream.handles) {
+      const cookie = `Cookie: hg=${upstream.tokenOf(handle)}`;
+      const { upstream: told } = ask(`GET /orders/7 HTTP/1.1\r\nHost: api.test\r\n${cookie}`);
+      assert.equal(told?.pick, `10.9.9.9:${handle.node.port}`);
+    }
   });
 });

@@ -162,7 +162,12 @@ describe('buildResponseHead', () => {
   function relayed(raw: string, clientMinor: 0 | 1 = 1, keepAlive = true, method = 'GET'): string {
     const head = responseOf(raw, method);
     const framing = clientFraming(head, clientMinor);
-    return buildResponseHead(head, { clientMinor, framing, keepAlive: keepAlive && framing !== Framing.close });
+    return buildResponseHead(head, {
+      clientMinor,
+      framing,
+      keepAlive: keepAlive && framing !== Framing.close,
+      added: '',
+    });
   }
 
   it('writes the exact bytes that a client gets', () => {

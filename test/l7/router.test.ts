@@ -18,6 +18,7 @@ function route(id: string, uris: string | string[], more: Partial<PlannedRoute> 
     subset: null,
     timeouts: null,
     websocket: false,
+    headroom: 1,
     breaker: null,
     stripPrefix: null,
     ...more,

@@ -140,6 +140,39 @@ describe('the library', () => {
     for (let index = 0; index < 3; index++) assert.equal(client.pick()?.port, first.port);
   });
 
+  it('gives the same node for the same key', async (t) => {
+    const nodes = Array.from({ length: 8 }, (_, index) => ({ host: '127.0.0.1', port: index + 1 }));
+    const client = await open(t, { type: 'chash', hash_on: 'header', key: 'X-User', nodes });
+    const portFor = (hashKey: string) => {
+      const picked = client.pick({ hashKey })!;
+      picked.done();
+      return picked.port;
+    };
+    const ports = Array.from({ length: 40 }, (_, user) => portFor(`user-${user}`));
+    assert.deepEqual(
+      Array.from({ length: 40 }, (_, user) => portFor(`user-${user}`)),
+      ports,
+    );
+    assert.equal(new Set(ports).size, 8);
+  });
+
+  it('sends requests by the header that chash names, else by their path', async (t) => {
+    const names = ['a', 'b', 'c', 'd'];
+    const started = await Promise.all(names.map((name) => startNode(t, name)));
+    const nodes = Object.fromEntries(started.map((node) => [`127.0.0.1:${portOf(node)}`, 1]));
+    const client = await open(t, { type: 'chash', hash_on: 'header', key: 'X-User', nodes });
+    const ask = async (path: string, headers: Record<string, string>) => {
+      const { body } = await request(`http://svc${path}`, { dispatcher: client.dispatcher, headers });
+      return (await body.text()).split(' ')[0];
+    };
+    const byUser = await Promise.all(Array.from({ length: 30 }, (_, n) => ask(`/${n}`, { 'x-user': 'ann' })));
+    assert.equal(new Set(byUser).size, 1);
+    const users = await Promise.all(Array.from({ length: 30 }, (_, n) => ask('/', { 'X-User': `u${n}` })));
+    const paths = await Promise.all(Array.from({ length: 30 }, (_, n) => ask(`/${n}`, {})));
+    assert.deepEqual([new Set(users).size, new Set(paths).size], [4, 4]);
+    assert.equal(await ask('/3', {}), paths[3]);
+  });
+
   it('names what is wrong with the options', async () => {
     await assert.rejects(upstream({ nodes: { nonsense: 1 } }), (error) => {
       return error instanceof HeadgateError && error.code === 'BAD_CONFIG' && /nodes/.test(error.message);

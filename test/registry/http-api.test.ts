@@ -229,6 +229,7 @@ test('a request that cannot be served says why', async (t) => {
     ['GET', '/v1/health/service/a?wait=x', undefined, 400, /Invalid wait time/],
     ['GET', '/v1/health/service/a?passing=x', undefined, 400, /\?passing/],
     ['GET', '/v1/health/service/a?filter=x', undefined, 400, /filter expressions/],
+    ['GET', '/v1/health/service/a?node-meta=a:b', undefined, 400, /"node-meta" is not supported/],
     ['GET', '/v1/health/service/', undefined, 400, /needs a name/],
     ['GET', '/v1/health/service/%zz', undefined, 400, /percent-encoding/],
     ['GET', '/v1/health/state/bad', undefined, 400, /Invalid state/],

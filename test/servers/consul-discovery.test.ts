@@ -265,8 +265,8 @@ serverSuite('a real Consul with ACLs', consulBinary(), CONSUL_COMMAND, (binary) 
   after(() => consul?.stop());
 
   it('shows the service to the token, and says so when the token is not known', async () => {
-    const good = new Follower({ servers: [consul.address], token });
-    const bad = new Follower({ servers: [consul.address], token: 'ffffffff-2222-3333-4444-555555555555' });
+    const good = new Follower({ servers: [consul.address], token: { text: token } });
+    const bad = new Follower({ servers: [consul.address], token: { text: 'ffffffff-2222-3333-4444-555555555555' } });
     try {
       good.sets.want([query('web')]);
       bad.sets.want([query('web')]);
@@ -282,7 +282,7 @@ serverSuite('a real Consul with ACLs', consulBinary(), CONSUL_COMMAND, (binary) 
   it('says so when a token may not read the service', async () => {
     const weak = '99999999-2222-3333-4444-555555555555';
     await consul.put('/v1/acl/token', { SecretID: weak, Description: 'may read nothing' });
-    const follower = new Follower({ servers: [consul.address], token: weak });
+    const follower = new Follower({ servers: [consul.address], token: { text: weak } });
     try {
       follower.sets.want([query('web')]);
       const hidden = await follower.until(query('web'), (set) => set.state === 'failed');

@@ -3,17 +3,15 @@ import { after, before, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { UpstreamView } from '../../src/admin/views.ts';
 import { CONSUL_COMMAND, type ConsulServer, consulBinary, startConsul } from '../support/consul.ts';
+import { reportTimes } from '../support/discovery-follower.ts';
 import { HeadgateProcess } from '../support/headgate.ts';
 import { Load } from '../support/load.ts';
 import { NodeProcess } from '../support/node-process.ts';
+import { RouteTimer, took } from '../support/route-timer.ts';
 import { serverSuite } from '../support/server-suite.ts';
 
 const ROUNDS = 20;
 const EMPTY_HOLD = 4;
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-}
 
 serverSuite('a gateway on a real Consul', consulBinary(), CONSUL_COMMAND, (binary) => {
   let consul: ConsulServer;
@@ -77,34 +75,19 @@ serverSuite('a gateway on a real Consul', consulBinary(), CONSUL_COMMAND, (binar
   });
 
   it(`follows ${ROUNDS} registrations and deregistrations under load without a failed request`, async (t) => {
-    const lastSeen = new Map<string, number>();
-    const firstSeen = new Map<string, number>();
-    const load = new Load(url(), 8, (body) => {
-      const now = performance.now();
-      lastSeen.set(body, now);
-      if (!firstSeen.has(body)) firstSeen.set(body, now);
-    });
+    const timer = new RouteTimer(url());
     const inn: number[] = [];
     const out: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
-      const leaving = performance.now();
-      await deregister(second);
-      while ((await upstream())?.nodes.length !== 1) await pause(10);
-      await load.more(50);
-      out.push(Math.max(0, (lastSeen.get('second') ?? 0) - leaving));
-      // Changes within 200 ms of each other are merged; the next one is to be an ordinary one.
-      await pause(250);
-      firstSeen.delete('second');
-      const coming = performance.now();
-      await register(second);
-      while (!firstSeen.has('second')) await pause(1);
-      inn.push(firstSeen.get('second')! - coming);
-      await pause(250);
+      const gone = async () => (await upstream())?.nodes.length === 1;
+      out.push(took(await timer.goesOut('second', () => deregister(second), gone)));
+      await timer.rest();
+      inn.push(took(await timer.comesIn('second', () => register(second))));
+      await timer.rest();
     }
-    const result = await load.stop();
-    t.diagnostic(`register → first request: median ${median(inn).toFixed(1)} ms, max ${Math.max(...inn).toFixed(1)}`);
-    t.diagnostic(`deregister → last request: median ${median(out).toFixed(1)} ms, max ${Math.max(...out).toFixed(1)}`);
-    t.diagnostic(`${result.requests} requests`);
+    const result = await timer.stop();
+    reportTimes(t, 'register → first request', inn);
+    reportTimes(t, 'deregister → last request', out);
     assert.deepEqual(result.failures, []);
   });
 

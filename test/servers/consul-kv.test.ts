@@ -98,7 +98,11 @@ serverSuite('node lists in a real Consul with ACLs', consulBinary(), CONSUL_COMM
     ['a token that is not known', 'ffffffff-2222-3333-4444-555555555555', /answered 403: .*ACL/],
   ] as const) {
     it(`${reason === null ? 'shows the nodes to' : 'says what is missing with'} ${who}`, async () => {
-      const options = { ...DEFAULT_CONSUL_KV, servers: [consul.address], token: given };
+      const options = {
+        ...DEFAULT_CONSUL_KV,
+        servers: [consul.address],
+        token: given === null ? null : { text: given },
+      };
       const tools = { clock: systemClock, random: systemRandom };
       const follower = new Follower(new ConsulKvDiscovery(options, tools, new RecordingLog()));
       try {

@@ -6,6 +6,8 @@ export interface EntryFacts {
   readonly port?: unknown;
   readonly tags?: unknown;
   readonly meta?: unknown;
+  /** Metadata of the machine. */
+  readonly nodeMeta?: unknown;
   readonly weights?: unknown;
   readonly checks?: unknown;
 }
@@ -13,7 +15,7 @@ export interface EntryFacts {
 /** An instance in Consul's words. */
 export function consulEntry(facts: EntryFacts = {}): Record<string, unknown> {
   return {
-    Node: { Node: 'n1', Address: facts.nodeAddress ?? '10.0.0.9', Datacenter: 'dc1' },
+    Node: { Node: 'n1', Address: facts.nodeAddress ?? '10.0.0.9', Datacenter: 'dc1', Meta: facts.nodeMeta },
     Service: {
       ID: facts.id ?? 'web-1',
       Service: 'web',

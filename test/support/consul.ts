@@ -25,15 +25,25 @@ export interface ConsulSettings {
   /** Configuration of the agent besides the ports, such as `acl`. */
   readonly config?: Record<string, unknown>;
   readonly token?: string;
+  /** Whether it answers DNS questions. */
+  readonly dns?: boolean;
+  /** Whether it can be joined with the servers of other datacentres. */
+  readonly wan?: boolean;
 }
 
 /** A real Consul agent in development mode: it keeps everything in memory. */
 export interface ConsulServer {
   /** `http://127.0.0.1:port`; the same over restarts. */
   readonly address: string;
+  /** The port for DNS questions and the one that other datacentres join at; 0 where it was not asked for. */
+  readonly dnsPort: number;
+  readonly wanPort: number;
   /** PUTs `body` as JSON to a path such as `/v1/agent/service/register`; throws when the answer is not 200. */
   put(path: string, body?: unknown): Promise<void>;
   get(path: string): Promise<unknown>;
+  /** POSTs, and resolves with the answer. */
+  post(path: string, body: unknown): Promise<unknown>;
+  delete(path: string): Promise<void>;
   /** Ends it in an orderly way. */
   stop(): Promise<void>;
   /** Ends it with SIGKILL. */
@@ -44,6 +54,8 @@ export interface ConsulServer {
 
 class ConsulProcess implements ConsulServer {
   readonly address: string;
+  readonly dnsPort: number;
+  readonly wanPort: number;
   readonly #arguments: readonly string[];
   readonly #binary: string;
   readonly #directory: string;
@@ -51,29 +63,39 @@ class ConsulProcess implements ConsulServer {
   #child: ChildProcess | null = null;
 
   constructor(binary: string, directory: string, ports: readonly number[], settings: ConsulSettings) {
-    const [http, serf, server] = ports;
+    const [http, serf, server, dns = 0, wan = 0] = ports;
     this.address = `http://127.0.0.1:${http}`;
+    this.dnsPort = settings.dns ? dns : 0;
+    this.wanPort = settings.wan ? wan : 0;
     this.#binary = binary;
     this.#directory = directory;
     this.#headers = settings.token === undefined ? {} : { 'x-consul-token': settings.token };
     this.#arguments = [
       ...['agent', '-dev', '-bind=127.0.0.1', '-client=127.0.0.1', '-disable-host-node-id', '-log-level=warn'],
-      ...[`-http-port=${http}`, `-serf-lan-port=${serf}`, `-server-port=${server}`, '-serf-wan-port=-1'],
-      ...['-dns-port=-1', '-grpc-port=-1', '-grpc-tls-port=-1', `-config-dir=${directory}`],
+      ...[
+        `-http-port=${http}`,
+        `-serf-lan-port=${serf}`,
+        `-server-port=${server}`,
+        `-serf-wan-port=${this.wanPort || -1}`,
+      ],
+      ...[`-dns-port=${this.dnsPort || -1}`, '-grpc-port=-1', '-grpc-tls-port=-1', `-config-dir=${directory}`],
     ];
   }
 
   async put(path: string, body?: unknown): Promise<void> {
-    const text = body === undefined ? null : JSON.stringify(body);
-    const response = await fetch(this.address + path, { method: 'PUT', body: text, headers: this.#headers });
-    const answer = await response.text();
-    if (!response.ok) throw new Error(`PUT ${path}: ${response.status} ${answer}`);
+    await this.#ask('PUT', path, body);
   }
 
   async get(path: string): Promise<unknown> {
-    const response = await fetch(this.address + path, { headers: this.#headers });
-    if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
-    return response.json();
+    return JSON.parse(await this.#ask('GET', path));
+  }
+
+  async post(path: string, body: unknown): Promise<unknown> {
+    return JSON.parse(await this.#ask('POST', path, body));
+  }
+
+  async delete(path: string): Promise<void> {
+    await this.#ask('DELETE', path);
   }
 
   async restart(): Promise<void> {
@@ -101,6 +123,14 @@ class ConsulProcess implements ConsulServer {
     return this.#end('SIGKILL');
   }
 
+  async #ask(method: string, path: string, body?: unknown): Promise<string> {
+    const text = body === undefined ? null : JSON.stringify(body);
+    const response = await fetch(this.address + path, { method, body: text, headers: this.#headers });
+    const answer = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${answer}`);
+    return answer;
+  }
+
   async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const child = this.#child;
     this.#child = null;
@@ -125,7 +155,7 @@ class ConsulProcess implements ConsulServer {
 export async function startConsul(binary: string, settings: ConsulSettings = {}): Promise<ConsulServer> {
   const directory = await mkdtemp(join(tmpdir(), 'headgate-consul-'));
   await writeFile(join(directory, 'agent.json'), JSON.stringify(settings.config ?? {}));
-  const consul = new ConsulProcess(binary, directory, await freePorts(3), settings);
+  const consul = new ConsulProcess(binary, directory, await freePorts(5), settings);
   await consul.restart();
   return consul;
 }

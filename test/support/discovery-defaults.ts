@@ -18,6 +18,8 @@ export const DEFAULT_GUARD: GuardOptions = {
 export const DEFAULT_CONSUL: Omit<ConsulOptions, 'servers'> = {
   token: null,
   datacenter: null,
+  namespace: null,
+  partition: null,
   passingOnly: true,
   consistency: 'default',
   cached: false,
@@ -27,6 +29,8 @@ export const DEFAULT_CONSUL: Omit<ConsulOptions, 'servers'> = {
   timeout: 5_000,
   concurrency: 8,
   maxWatches: 170,
+  pollInterval: 5_000,
+  pollRate: 25,
 };
 
 export const DEFAULT_DNS: Omit<DnsOptions, 'servers'> = {

@@ -12,6 +12,7 @@ import { freePorts } from './free-port.ts';
 /** What installs the servers. */
 export const COREDNS_COMMAND = 'bash test/servers/coredns.sh';
 export const BIND_COMMAND = 'bash test/servers/bind.sh';
+export const DNSPERF_COMMAND = 'bash test/servers/dnsperf.sh';
 
 /** The zone of the tests' servers. */
 export const ZONE = 'test.example';
@@ -29,6 +30,10 @@ export function bindBinary(): string | null {
 /** `dig` of BIND; null where it is not installed. */
 export function digBinary(): string | null {
   return onPath('dig');
+}
+
+export function dnsperfBinary(): string | null {
+  return onPath('dnsperf');
 }
 
 function onPath(name: string): string | null {
@@ -119,9 +124,14 @@ export class DnsServer {
 
   /** Replaces the records of the zone, given as lines of a zone file; resolves when the server answers with them. */
   async serve(records: readonly string[]): Promise<void> {
+    await this.write(records);
+    await this.served();
+  }
+
+  /** Replaces the records and tells the server to read them, and does not wait until it has. */
+  async write(records: readonly string[]): Promise<void> {
     await this.#write(records);
     if (this.#recipe.reload) this.#child?.kill(this.#recipe.reload);
-    await this.#untilServed();
   }
 
   async restart(): Promise<void> {
@@ -131,7 +141,7 @@ export class DnsServer {
       stream.on('data', (chunk: Buffer) => (this.#output = (this.#output + chunk).slice(-4000)));
     }
     this.#child = child;
-    await this.#untilServed();
+    await this.served();
   }
 
   async kill(): Promise<void> {
@@ -163,7 +173,8 @@ export class DnsServer {
     await rename(`${file}.new`, file);
   }
 
-  async #untilServed(): Promise<void> {
+  /** Resolves when the server answers with what was written last. */
+  async served(): Promise<void> {
     const resolver = new Resolver({ timeout: 500, tries: 1 });
     resolver.setServers([`${this.address.host}:${this.address.port}`]);
     for (let tries = 0; tries < 1_000; tries++) {

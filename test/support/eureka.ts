@@ -13,6 +13,9 @@ export function eurekaJar(): string | null {
 export const RESPONSE_CACHE_MS = 200;
 
 export interface InstanceFields {
+  /** Without it `<app>-<port>`. */
+  readonly id?: string;
+  readonly host?: string;
   readonly status?: string;
   readonly securePort?: number;
   readonly plain?: boolean;
@@ -41,6 +44,8 @@ export class EurekaServer {
       ...['--eureka.server.wait-time-in-ms-when-sync-empty=0', '--eureka.server.eviction-interval-timer-in-ms=1000'],
       `--eureka.server.enable-self-preservation=${selfPreservation}`,
       `--eureka.server.response-cache-update-interval-ms=${RESPONSE_CACHE_MS}`,
+      // A change that comes while an answer is made up does not count it as outdated: it is then kept for so long.
+      '--eureka.server.response-cache-auto-expiration-in-seconds=1',
     ];
     const ready = async () => (await fetch(`${address}/eureka/apps`)).ok;
     const server = new EurekaServer(address, await JavaServer.create('eureka', () => args, ready));
@@ -49,12 +54,12 @@ export class EurekaServer {
   }
 
   async register(app: string, port: number, fields: InstanceFields = {}): Promise<void> {
-    const { status = 'UP', securePort, plain = true, metadata = {}, lease = 90 } = fields;
+    const { status = 'UP', securePort, plain = true, metadata = {}, lease = 90, host = '127.0.0.1' } = fields;
     const instance = {
-      instanceId: `${app}-${port}`,
+      instanceId: fields.id ?? `${app}-${port}`,
       app,
       hostName: 'localhost',
-      ipAddr: '127.0.0.1',
+      ipAddr: host,
       vipAddress: app,
       status,
       port: { $: port, '@enabled': String(plain) },

@@ -87,6 +87,10 @@ export class HeadgateProcess {
     return (this.#started.tcp as BoundAddress[])[0]!.port;
   }
 
+  get udpPort(): number {
+    return (this.#started.udp as BoundAddress[])[0]!.port;
+  }
+
   get adminUrl(): string {
     return `http://127.0.0.1:${(this.#started.admin as BoundAddress).port}`;
   }

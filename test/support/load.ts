@@ -10,25 +10,35 @@ export interface LoadResult {
 /** Answers of a load that is under way, as they come. */
 export type OnAnswer = (body: string) => void;
 
-/** Keep-alive GETs by Node.js's own client, `connections` at a time, until it is stopped. */
+/**
+ * Keep-alive GETs by Node.js's own client, `connections` at a time, until it is stopped. `rest`: milliseconds that each
+ * connection waits between two of them, to leave the processor to others.
+ */
 export class Load {
   readonly #agent: Agent;
   readonly #url: string;
   readonly #onAnswer: OnAnswer;
+  readonly #rest: number;
   readonly #loops: Promise<void>[];
   readonly #failures: string[] = [];
   #requests = 0;
   #stopping = false;
 
-  constructor(url: string, connections: number, onAnswer: OnAnswer = () => {}) {
+  constructor(url: string, connections: number, onAnswer: OnAnswer = () => {}, rest = 0) {
     this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
     this.#url = url;
     this.#onAnswer = onAnswer;
+    this.#rest = rest;
     this.#loops = Array.from({ length: connections }, () => this.#loop());
   }
 
   get requests(): number {
     return this.#requests;
+  }
+
+  /** What went wrong so far. */
+  get failures(): readonly string[] {
+    return this.#failures;
   }
 
   /** Resolves after `count` more requests. */
@@ -49,6 +59,7 @@ export class Load {
       const problem = await this.#get();
       this.#requests += 1;
       if (problem !== null) this.#failures.push(`request ${this.#requests}: ${problem}`);
+      if (this.#rest > 0) await pause(this.#rest);
     }
   }
 

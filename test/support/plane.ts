@@ -78,6 +78,7 @@ export class TestPlane {
       wheel: this.wheel,
       log: this.#log(),
       snapshots: this.snapshots,
+      table: this.table,
       routeCounters: new CounterBlock(this.counters.routes, 0),
       listenerCounters: new CounterBlock(this.counters.listeners, 0),
       listenerSums: new CounterSums(this.counters.listeners),
@@ -102,6 +103,7 @@ export class TestPlane {
     this.snapshots.apply({
       version: this.#version,
       upstreams: [this.#upstream(nodes, upstream)],
+      nodeChanges: [],
       removedUpstreams: [],
       routes: this.#version === 1 ? [plannedRoute(this.#options.route)] : null,
       streamRoutes: null,
@@ -114,6 +116,7 @@ export class TestPlane {
     this.snapshots.apply({
       version: this.#version,
       upstreams: [],
+      nodeChanges: [],
       removedUpstreams: [],
       routes: planned,
       streamRoutes: null,
@@ -219,6 +222,7 @@ function plannedRoute(route: Partial<PlannedRoute> = {}): PlannedRoute {
     subset: null,
     timeouts: null,
     websocket: false,
+    headroom: 1,
     breaker: null,
     stripPrefix: null,
     ...route,

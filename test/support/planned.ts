@@ -12,9 +12,11 @@ export const plainSpread: PlannedSpread = {
 export const plainUpstream: Omit<PlannedUpstream, 'id' | 'slot' | 'nodes'> = {
   balancer: { type: 'roundrobin', decayMs: 10_000, boundedLoad: 0 },
   hash: null,
+  sticky: null,
   spread: plainSpread,
   passive: { streaks: [], slowMicros: 0, failStatuses: [], retryAfterMs: 0 },
   breaker: null,
+  limited: false,
   timeouts: { connect: 1, send: 1, read: 1 },
   retries: null,
   retryTimeout: 0,

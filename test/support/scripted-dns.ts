@@ -31,8 +31,8 @@ export interface DnsScript {
   readonly lame?: boolean;
 }
 
-/** Answers; bytes as they are; several messages, one after the other; or silence. */
-export type DnsScripted = DnsScript | Uint8Array | readonly (DnsScript | Uint8Array)[] | null;
+/** Answers; bytes as they are; several messages, one after the other; a connection that is cut; or silence. */
+export type DnsScripted = DnsScript | Uint8Array | readonly (DnsScript | Uint8Array)[] | 'reset' | null;
 
 export const SERVFAIL = 2;
 export const NXDOMAIN = 3;
@@ -41,6 +41,8 @@ export const REFUSED = 5;
 /** A DNS server that answers by UDP and TCP what the test tells it to, for faults that a real one can't be made to show. */
 export class ScriptedDns {
   readonly asked: AskedDns[] = [];
+  /** Grows with every question, and every connection that comes or goes. */
+  activity = 0;
   readonly questions = new Mailbox<AskedDns>();
   answer: (question: AskedDns) => DnsScripted = () => null;
   readonly address: Address;
@@ -56,9 +58,10 @@ export class ScriptedDns {
     tcp.on('connection', (socket) => this.#connection(socket));
   }
 
-  static async start(): Promise<ScriptedDns> {
+  /** At a port that was free a moment ago, or any. */
+  static async start(port = 0): Promise<ScriptedDns> {
     for (;;) {
-      const tcp = createServer().listen(0, '127.0.0.1');
+      const tcp = createServer().listen(port, '127.0.0.1');
       await once(tcp, 'listening');
       const udp = createSocket('udp4');
       udp.bind((tcp.address() as AddressInfo).port, '127.0.0.1');
@@ -81,17 +84,26 @@ export class ScriptedDns {
   }
 
   #datagram(bytes: Buffer, peer: RemoteInfo): void {
-    for (const message of this.#answers(bytes, 'udp', peer.port)) this.#udp.send(message, peer.port, peer.address);
+    for (const message of this.#answers(bytes, 'udp', peer.port) ?? [])
+      this.#udp.send(message, peer.port, peer.address);
   }
 
   #connection(socket: Socket): void {
+    this.activity += 1;
     this.#connections.add(socket);
-    socket.on('error', () => {}).on('close', () => this.#connections.delete(socket));
+    socket
+      .on('error', () => {})
+      .on('close', () => {
+        this.activity += 1;
+        this.#connections.delete(socket);
+      });
     let received = Buffer.alloc(0);
     socket.on('data', (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
       if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) return;
-      for (const message of this.#answers(received.subarray(2), 'tcp', socket.remotePort ?? 0)) {
+      const answers = this.#answers(received.subarray(2), 'tcp', socket.remotePort ?? 0);
+      if (answers === null) return void socket.resetAndDestroy();
+      for (const message of answers) {
         const length = Buffer.alloc(2);
         length.writeUInt16BE(message.length);
         // In two pieces, as a network may deliver them.
@@ -102,14 +114,17 @@ export class ScriptedDns {
     });
   }
 
-  #answers(bytes: Buffer, transport: 'udp' | 'tcp', from: number): readonly Uint8Array[] {
+  /** Null for a reset. */
+  #answers(bytes: Buffer, transport: 'udp' | 'tcp', from: number): readonly Uint8Array[] | null {
     const packet = decode(bytes);
     const { name, type } = packet.questions![0]!;
     const edns = (packet.additionals ?? []).some((record) => record.type === 'OPT');
     const asked = { id: packet.id ?? 0, name, type, transport, edns, from };
+    this.activity += 1;
     this.asked.push(asked);
     this.questions.put(asked);
     const scripted = this.answer(asked);
+    if (scripted === 'reset') return null;
     if (scripted === null) return [];
     const list = Array.isArray(scripted) ? (scripted as (DnsScript | Uint8Array)[]) : [scripted as DnsScript];
     return list.map((each) => (each instanceof Uint8Array ? each : reply(asked, each)));

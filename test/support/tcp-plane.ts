@@ -39,6 +39,8 @@ export interface TcpPlaneOptions {
   readonly maxConnections?: number;
   readonly streamRoutes?: readonly PlannedStreamRoute[];
   readonly lifetimeMs?: number;
+  /** What each node may have under way at once. */
+  readonly nodeLimit?: number;
   readonly listener?: Partial<ListenerOptions>;
   readonly stream?: Partial<PlannedStreaming>;
   readonly certificates?: readonly PlannedCertificate[];
@@ -47,7 +49,6 @@ export interface TcpPlaneOptions {
 export const PLAIN_STREAM: PlannedStreaming = {
   proxyProtocol: 0,
   tls: null,
-  maxConnectionsPerNode: 0,
   closeAfter: null,
 };
 
@@ -118,6 +119,7 @@ export class TcpPlane {
       wheel: this.wheel,
       log: this.#log(),
       snapshots: this.snapshots,
+      table: this.table,
       routeCounters: new CounterBlock(counters.routes, 0),
       listenerCounters: new CounterBlock(counters.listeners, 0),
       listenerSums: this.listenerSums,
@@ -179,8 +181,10 @@ export class TcpPlane {
       timeouts: { connect: options.connectTimeout ?? 5000, send: 0, read: 0 },
       retries: options.retries ?? null,
       retryTimeout: options.retryTimeout ?? 0,
+      limited: options.nodeLimit !== undefined,
       ...(options.stream ? { stream: { ...PLAIN_STREAM, ...options.stream } } : {}),
     };
+    for (const { slot } of nodes) this.table.setLimit(slot, options.nodeLimit ?? 0);
     const ports = { table: this.table, counters: nodeCounters, alarm: () => {} };
     const handles = nodes.map((planned) => new TableHandle(planned, plan, ports));
     return new Upstream(plan, handles, null, {
@@ -212,6 +216,7 @@ export function streamRoute(fields: Partial<PlannedStreamRoute>): PlannedStreamR
   return {
     id: 'r',
     slot: ROUTE_SLOT,
+    protocol: null,
     serverAddr: null,
     serverPort: null,
     remoteAddrs: [],

@@ -44,7 +44,7 @@ test('fields of a row do not overlap', () => {
   ];
   const used = new Set([...STATUS_CODES.map(statusField), ...route, ...DURATION_BUCKETS.map(durationField)]);
   assert.equal(used.size, ROUTE_FIELDS - 1);
-  assert.equal(NodeField.slow, NODE_FIELDS - 1);
+  assert.equal(NodeField.answerMicros, NODE_FIELDS - 1);
 });
 
 test('sums go over workers; clearing a row leaves its neighbours', () => {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { allocateNodeTable, Health, NodeTable } from '../../src/upstream/node-table.ts';
 import type { PlannedSpread } from '../../src/upstream/plan.ts';
-import { type Candidate, selectReady } from '../../src/upstream/ready-set.ts';
+import { acceptsBound, type Candidate, selectReady } from '../../src/upstream/ready-set.ts';
 import { plainSpread } from '../support/planned.ts';
 
 const NOW = 50_000;
@@ -246,5 +246,23 @@ describe('ready set: slow start', () => {
     const factor = (aggression: number) =>
       setup([{ ramping: 2500 }], { slowStart: { ...slowStart, aggression } }).ramps[0]![1];
     assert.deepEqual([factor(2), factor(0.5)], [0.5, 0.1]);
+  });
+});
+
+describe('a node that sessions are bound to', () => {
+  it('keeps them while it works and nobody has disabled it', () => {
+    const table = new NodeTable(allocateNodeTable(1, 10_000), 0);
+    [Health.unknown, Health.healthy, Health.unhealthy, Health.pending].forEach((health, slot) => {
+      table.setHealth(slot, health);
+    });
+    table.eject(4, NOW + 1);
+    table.connectFailed(5, NOW - 999);
+    table.connectFailed(6, NOW - 1000);
+    const keeps = (slot: number, accepts = true) => acceptsBound({ slot, acceptsBound: accepts }, table, NOW);
+    assert.deepEqual(
+      [0, 1, 2, 3, 4, 5, 6].map((slot) => keeps(slot)),
+      [true, true, false, false, false, false, true],
+    );
+    assert.equal(keeps(0, false), false);
   });
 });

@@ -13,6 +13,9 @@ export const EXAMPLES = {
 export function checkDiscovery(context: RuleContext): void {
   const { consul, eureka, nacos } = context.setting('discovery') ?? {};
   checkRegistry(context, 'consul', 'servers', consul?.servers, consul?.auto_route);
+  if (consul?.token !== undefined && consul.token_file !== undefined) {
+    context.error(['discovery', 'consul', 'token_file'], 'cannot stand beside token', 'keep one of the two');
+  }
   checkRegistry(context, 'eureka', 'host', eureka?.host, eureka?.auto_route);
   checkRegistry(context, 'nacos', 'host', nacos?.host, nacos?.auto_route);
 }

@@ -6,6 +6,9 @@ export function checkNodeSources(context: RuleContext): void {
   const { kubernetes, etcd, consul_kv } = context.setting('discovery') ?? {};
   const path = (...rest: Path) => ['discovery', ...rest];
   checkUrls(context, consul_kv?.servers, path('consul_kv', 'servers'), 8500);
+  if (consul_kv?.token !== undefined && consul_kv.token_file !== undefined) {
+    context.error(path('consul_kv', 'token_file'), 'cannot stand beside token', 'keep one of the two');
+  }
   checkUrls(context, etcd?.servers, path('etcd', 'servers'), 2379);
   if (etcd) checkPair(context, etcd, ['cert_file', 'key_file'], path('etcd'));
   if (etcd) checkPair(context, etcd, ['user', 'password'], path('etcd'));

@@ -1,5 +1,6 @@
 import type { Finding } from '../problem.ts';
 import type { DocumentInput } from '../types.ts';
+import { checkActiveChecks } from './checks.ts';
 import { RuleContext } from './context.ts';
 import { checkDiscovery } from './discovery.ts';
 import { checkDns } from './dns.ts';
@@ -24,6 +25,7 @@ const RULES: readonly ((context: RuleContext) => void)[] = [
   checkTargets,
   checkUpstreams,
   checkStreamSettings,
+  checkActiveChecks,
 ];
 
 /** `schemaFindings` are what the schema has against the document; rules pass over what they spoil. */

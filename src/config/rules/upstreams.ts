@@ -1,9 +1,13 @@
 import { formatAddress, isHost, parseAddress } from '../../core/address.ts';
 import { type Path, quote } from '../problem.ts';
 import type { DocumentInput } from '../types.ts';
+import { checkBalancing } from './balancing.ts';
 import type { RuleContext } from './context.ts';
 
 type InlineUpstream = NonNullable<NonNullable<DocumentInput['routes']>[number]['upstream']>;
+type NodeSource = Pick<InlineUpstream, 'nodes' | 'discovery_args' | (typeof REGISTRY_KEYS)[number]>;
+
+const REGISTRY_KEYS = ['service_name', 'discovery_type'] as const;
 
 /** Upstreams know where their nodes come from, and fixed nodes have an address each. */
 export function checkUpstreams(context: RuleContext): void {
@@ -16,25 +20,58 @@ export function checkUpstreams(context: RuleContext): void {
 }
 
 function checkUpstream(context: RuleContext, upstream: InlineUpstream, path: Path, whole: boolean): void {
-  if (upstream.nodes !== undefined) checkAlone(context, upstream, path);
-  else if (whole) checkService(context, upstream, path);
-  if (upstream.discovery_type !== undefined) checkRegistry(context, upstream.discovery_type, path);
-  if (Array.isArray(upstream.nodes)) checkNodeList(context, upstream.nodes, [...path, 'nodes']);
-  else if (upstream.nodes) checkNodeMap(context, upstream.nodes as Record<string, number>, [...path, 'nodes']);
+  if (upstream.sources === undefined) {
+    checkSource(context, upstream, path, whole);
+  } else {
+    checkAlone(context, upstream, ['nodes', ...REGISTRY_KEYS, 'discovery_args'], 'sources', path);
+    upstream.sources.forEach((source, index) => {
+      checkSource(context, source, [...path, 'sources', index], whole);
+    });
+  }
+  checkBalancing(context, upstream, path, whole);
+  checkLimit(context, upstream, path, whole);
   if (whole && upstream.pass_host === 'rewrite' && upstream.upstream_host === undefined) {
     context.error([...path, 'pass_host'], '"rewrite" needs upstream_host', 'add upstream_host');
   }
 }
 
-/** Fixed nodes and a registry do not mix. */
-function checkAlone(context: RuleContext, upstream: InlineUpstream, path: Path): void {
-  for (const key of ['service_name', 'discovery_type'] as const) {
-    if (upstream[key] !== undefined) context.error([...path, key], 'cannot stand beside nodes', 'keep one of the two');
+function checkLimit(context: RuleContext, { node_limit: limit }: InlineUpstream, path: Path, whole: boolean): void {
+  if (!limit) return;
+  const place = [...path, 'node_limit'];
+  if (limit.max !== undefined && limit.adaptive !== undefined) {
+    context.error([...place, 'max'], 'cannot stand beside adaptive', 'keep one of the two');
+  } else if (whole && limit.max === undefined && limit.adaptive === undefined) {
+    context.error(place, 'says nothing', 'give max or adaptive');
+  }
+  const { min = 4, max = 1000 } = limit.adaptive ?? {};
+  if (min > max) context.error([...place, 'adaptive', 'min'], 'is above max', 'lower it, or raise max');
+}
+
+function checkSource(context: RuleContext, source: NodeSource, path: Path, whole: boolean): void {
+  if (source.nodes !== undefined) checkAlone(context, source, REGISTRY_KEYS, 'nodes', path);
+  else if (whole) checkService(context, source, path);
+  if (source.discovery_type !== undefined) checkRegistry(context, source.discovery_type, path);
+  if (Array.isArray(source.nodes)) checkNodeList(context, source.nodes, [...path, 'nodes']);
+  else if (source.nodes) checkNodeMap(context, source.nodes as Record<string, number>, [...path, 'nodes']);
+}
+
+/** Ways to say where nodes come from do not mix: several places go into `sources`. */
+function checkAlone(
+  context: RuleContext,
+  source: NodeSource,
+  others: readonly (keyof NodeSource)[],
+  beside: string,
+  path: Path,
+): void {
+  const hint =
+    beside === 'nodes' ? 'keep one of the two, or make both entries of sources' : 'make it an entry of sources';
+  for (const key of others) {
+    if (source[key] !== undefined) context.error([...path, key], `cannot stand beside ${beside}`, hint);
   }
 }
 
-function checkService(context: RuleContext, upstream: InlineUpstream, path: Path): void {
-  const { service_name: service, discovery_type: type } = upstream;
+function checkService(context: RuleContext, source: NodeSource, path: Path): void {
+  const { service_name: service, discovery_type: type } = source;
   if (service === undefined && type === undefined) {
     context.error(path, 'has no nodes', 'add nodes, or service_name and discovery_type');
   } else if (service === undefined) {

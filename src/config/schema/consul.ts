@@ -28,7 +28,18 @@ export const consulSchema = strict(
     token: Type.Optional(
       text('ACL token that is sent with every question; best taken from the environment.', { secret: true }),
     ),
+    token_file: Type.Optional(
+      text('File with the token in place of `token`, read for each question: a new token counts at once.'),
+    ),
     datacenter: Type.Optional(text('Datacenter to ask for. Without it that of the agent.')),
+    namespace: Type.Optional(
+      text('Namespace to ask for, in Consul Enterprise; the open-source version has none, and it is ignored there.'),
+    ),
+    partition: Type.Optional(
+      text(
+        'Admin partition to ask for, in Consul Enterprise; the open-source version has none, and it is ignored there.',
+      ),
+    ),
     tag: Type.Optional(text('Only instances with this tag are used.')),
     stale: withDefault(flag('Whether any server may answer, not the leader alone.'), true),
     cached: withDefault(flag('Whether the agent may answer from its cache.'), false),
@@ -47,11 +58,19 @@ export const consulSchema = strict(
     concurrency: withDefault(count('Questions under way at once while all services are read.', 1, 1024), 16),
     max_watches: withDefault(
       count(
-        'Services watched at most; each watch holds a connection, and Consul takes 200 from one address unless its `limits.http_max_conns_per_client` is raised.',
+        'Services watched at most, the others are polled; each watch holds a connection, and Consul takes 200 from one address unless its `limits.http_max_conns_per_client` is raised.',
         1,
         100_000,
       ),
       170,
+    ),
+    poll_interval: withDefault(
+      seconds('Time between two questions for a service above `max_watches` or a prepared query.'),
+      5,
+    ),
+    poll_rate: withDefault(
+      count('Such questions per second at most; with more services than this allows the interval grows.', 1, 1000),
+      25,
     ),
     timeout: withDefault(timeoutSchema, {}),
     auto_route: Type.Optional(

@@ -63,7 +63,10 @@ const dynamicFields = {
   routes: withDefault(Type.Array(routeSchema, { description: 'HTTP routes.' }), []),
   services: withDefault(Type.Array(serviceSchema, { description: 'Settings that several routes share.' }), []),
   upstreams: withDefault(Type.Array(upstreamSchema, { description: 'Upstreams that others refer to by `id`.' }), []),
-  stream_routes: withDefault(Type.Array(streamRouteSchema, { description: 'Routes for TCP connections.' }), []),
+  stream_routes: withDefault(
+    Type.Array(streamRouteSchema, { description: 'Routes for TCP connections and UDP datagrams.' }),
+    [],
+  ),
   ssls: withDefault(Type.Array(sslSchema, { description: 'Certificates for listeners that end TLS.' }), []),
 };
 

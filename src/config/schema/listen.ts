@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { certificate, privateKey } from './certificate.ts';
-import { count, flag, strict, text, withDefault } from './field.ts';
+import { count, flag, seconds, strict, text, withDefault } from './field.ts';
 
 const ADDRESS = 'Address and port to accept on, `host:port` or `[v6]:port`.';
 
@@ -52,11 +52,33 @@ export const listenSchema = Type.Array(
   { description: 'Where HTTP requests are accepted: `host:port`, or an object with `address`.' },
 );
 
+const udp = strict(
+  {
+    idle_timeout: withDefault(seconds('How long a session may be without a datagram either way.'), 30),
+    responses: Type.Optional(
+      count(
+        'Replies to each datagram of a client after which its session ends: 1 for DNS. Without it silence ends it.',
+        1,
+        65_535,
+      ),
+    ),
+    max_sessions: withDefault(
+      count('Sessions at once, over all workers. One more ends the session that was unused for longest.', 1, 1_000_000),
+      10_000,
+    ),
+    max_sessions_per_source: withDefault(
+      count('Sessions at once with one client address, over all workers. 0 for no bound.', 0, 1_000_000),
+      0,
+    ),
+  },
+  'Sessions of a UDP listener.',
+);
+
 export const streamListenSchema = Type.Array(
   strict(
     {
       address: text(ADDRESS),
-      protocol: withDefault(Type.Enum(['tcp'], { description: 'Transport protocol.' }), 'tcp'),
+      protocol: withDefault(Type.Enum(['tcp', 'udp'], { description: 'Transport protocol.' }), 'tcp'),
       ...entrance,
       tls: Type.Optional(
         Type.Union([flag('Whether TLS is ended here, with the certificates of `ssls`.'), listenTls], {
@@ -64,8 +86,9 @@ export const streamListenSchema = Type.Array(
           expects: 'true, or an object with `cert` and `key`',
         }),
       ),
+      udp: withDefault(udp, {}),
     },
-    'A listener for connections that are relayed as they are.',
+    'A listener for connections or datagrams that are relayed as they are.',
   ),
-  { description: 'Where TCP connections for `stream_routes` are accepted.' },
+  { description: 'Where TCP connections and UDP datagrams for `stream_routes` are accepted.' },
 );

@@ -28,6 +28,7 @@ export const consulKvSchema = strict(
   {
     servers: servers('Base URLs of Consul agents or servers', 'http://127.0.0.1:8500'),
     token: Type.Optional(text('ACL token that is sent with every question.', { secret: true })),
+    token_file: Type.Optional(text('File with the token in place of `token`, read for each question.')),
     datacenter: Type.Optional(text('Datacenter to ask for. Without it that of the agent.')),
     prefix: withDefault(text('Begins every key that counts.'), 'upstreams/'),
     weight,

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { circuitBreakerSchema } from './circuit-breaker.ts';
 import { about, hosts, id, remoteAddress, remoteAddresses, routeTimeout, serviceId, upstreamId } from './common.ts';
 import { count, flag, strict, text, withDefault } from './field.ts';
+import { importance } from './limits.ts';
 import { subsetSchema } from './subset.ts';
 import { inlineUpstreamSchema } from './upstream.ts';
 
@@ -44,6 +45,7 @@ export const routeSchema = strict(
     subset: Type.Optional(subsetSchema),
     timeout: Type.Optional(routeTimeout),
     circuit_breaker: Type.Optional(circuitBreakerSchema),
+    importance,
     enable_websocket: withDefault(flag('Whether requests may be upgraded to WebSocket.'), true),
   },
   'Which requests go to which upstream.',

@@ -8,6 +8,9 @@ export const streamRouteSchema = strict(
   {
     id,
     ...about,
+    protocol: Type.Optional(
+      Type.Enum(['tcp', 'udp'], { description: 'Transport protocol that it takes. Without it both.' }),
+    ),
     server_addr: Type.Optional(text('IP address on which the connection arrived. Without it any.')),
     server_port: Type.Optional(port('Port on which the connection arrived. Without it any.')),
     remote_addr: Type.Optional(remoteAddress),
@@ -22,12 +25,12 @@ export const streamRouteSchema = strict(
           'Server names that TLS clients ask for. It is read whether TLS is ended here or passed on. Empty: any client, TLS or not.',
       }),
     ),
-    idle_timeout: Type.Optional(seconds('In place of `stream.idle_timeout`.')),
-    max_lifetime: Type.Optional(seconds('In place of `stream.max_lifetime`.')),
+    idle_timeout: Type.Optional(seconds('In place of `stream.idle_timeout`, for TCP.')),
+    max_lifetime: Type.Optional(seconds('In place of `stream.max_lifetime`, for TCP.')),
     upstream: Type.Optional(inlineUpstreamSchema),
     upstream_id: Type.Optional(upstreamId),
     service_id: Type.Optional(serviceId),
     subset: Type.Optional(subsetSchema),
   },
-  'Which TCP connections go to which upstream.',
+  'Which TCP connections and UDP datagrams go to which upstream.',
 );

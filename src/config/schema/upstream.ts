@@ -1,10 +1,12 @@
 import { Type } from 'typebox';
+import { balancingFields } from './balancing.ts';
 import { certificate, privateKey } from './certificate.ts';
 import { checksSchema } from './checks.ts';
 import { circuitBreakerSchema } from './circuit-breaker.ts';
 import { about, id } from './common.ts';
-import { count, flag, seconds, secondsOrZero, strict, text, texts, withDefault } from './field.ts';
-import { nodesSchema } from './node.ts';
+import { count, flag, seconds, secondsOrZero, strict, text, withDefault } from './field.ts';
+import { nodeLimitSchema, subsettingSchema } from './limits.ts';
+import { nodeSourceFields, nodeSourcesSchema } from './node-source.ts';
 import { spreadFields } from './spread.ts';
 
 const timeoutSchema = strict(
@@ -55,28 +57,9 @@ const nodeGoneSchema = Type.Union(
 
 const upstreamFields = {
   ...about,
-  type: withDefault(
-    Type.Enum(['roundrobin', 'least_conn'], {
-      description:
-        'How a node is chosen: in turn by weight, or the one with the fewest requests under way relative to its weight.',
-    }),
-    'roundrobin',
-  ),
-  nodes: Type.Optional(nodesSchema),
-  service_name: Type.Optional(
-    text('Name of the service in the registry that `discovery_type` names.', { maxLength: 256 }),
-  ),
-  discovery_type: Type.Optional(
-    Type.Enum(['consul', 'consul_kv', 'dns', 'etcd', 'eureka', 'file', 'kubernetes', 'nacos'], {
-      description: 'Registry that lists the nodes; its settings are under `discovery`.',
-    }),
-  ),
-  discovery_args: withDefault(
-    texts(
-      'Filters of the registry: for Consul `tag` and `datacenter`; for Eureka `port` (`plain` or `secure`); for Kubernetes `address_type`; for Nacos `namespace_id`, `group_name` and `cluster`.',
-    ),
-    {},
-  ),
+  ...balancingFields,
+  ...nodeSourceFields,
+  sources: Type.Optional(nodeSourcesSchema),
   scheme: withDefault(
     Type.Enum(['http', 'tcp', 'tls'], {
       description:
@@ -89,13 +72,6 @@ const upstreamFields = {
     Type.Enum([1, 2], {
       description: 'Version of the PROXY header that tells a node who its client is. Stream routes only.',
     }),
-  ),
-  max_connections_per_node: Type.Optional(
-    count(
-      'Connections that a node may have at once, over all workers; then another is used. Stream routes only.',
-      1,
-      1_000_000,
-    ),
   ),
   on_node_gone: withDefault(nodeGoneSchema, 'finish'),
   ...spreadFields,
@@ -124,6 +100,8 @@ const upstreamFields = {
   keepalive_pool: withDefault(keepalivePoolSchema, {}),
   checks: Type.Optional(checksSchema),
   circuit_breaker: Type.Optional(circuitBreakerSchema),
+  node_limit: Type.Optional(nodeLimitSchema),
+  subsetting: Type.Optional(subsettingSchema),
 };
 
 export const upstreamSchema = strict(

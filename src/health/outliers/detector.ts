@@ -3,7 +3,7 @@ import type { Random } from '../../core/random.ts';
 import { BUCKETS } from '../count-window.ts';
 import { failingNodes, slackers } from './rates.ts';
 import { ejectionCap, OutlierRecord } from './record.ts';
-import type { Ejection, OutlierEvent, OutlierGroup, UseCounts } from './types.ts';
+import type { Ejection, OutlierEvent, OutlierGroup, OutlierNode, UseCounts } from './types.ts';
 
 export interface OutlierPorts {
   readonly clock: Clock;
@@ -41,21 +41,18 @@ export class OutlierDetector {
     this.#ports = ports;
   }
 
-  /** Replaces the whole list. What is known of nodes that stay is kept. */
+  /** Replaces the whole list. What is known of nodes that stay is kept. A group that is the same object did not change. */
   track(groups: Iterable<OutlierGroup>): void {
     if (this.#closed) return;
+    const before = this.#groups;
     this.#groups = new Map();
-    const present = new Set<string>();
     for (const group of groups) {
       this.#groups.set(group.id, group);
-      for (const node of group.nodes) {
-        present.add(node.key);
-        const known = this.#records.get(node.key);
-        if (known && known.slot === node.slot) known.group = group;
-        else this.#add(new OutlierRecord(node, group));
-      }
+      const known = before.get(group.id);
+      before.delete(group.id);
+      if (known !== group) this.#follow(group, known?.nodes ?? []);
     }
-    for (const [key, record] of this.#records) if (!present.has(key)) this.#forget(record);
+    for (const { nodes } of before.values()) for (const { key } of nodes) this.#forget(key);
     this.#watch();
   }
 
@@ -87,13 +84,26 @@ export class OutlierDetector {
     this.#windows.clear();
   }
 
+  #follow(group: OutlierGroup, before: readonly OutlierNode[]): void {
+    const present = new Set<string>();
+    for (const node of group.nodes) {
+      present.add(node.key);
+      const known = this.#records.get(node.key);
+      if (known && known.slot === node.slot) known.group = group;
+      else this.#add(new OutlierRecord(node, group));
+    }
+    for (const { key } of before) if (!present.has(key)) this.#forget(key);
+  }
+
   #add(record: OutlierRecord): void {
     this.#records.set(record.key, record);
     this.#bySlot.set(record.slot, record);
   }
 
-  #forget(record: OutlierRecord): void {
-    this.#records.delete(record.key);
+  #forget(key: string): void {
+    const record = this.#records.get(key);
+    if (!record) return;
+    this.#records.delete(key);
     if (this.#bySlot.get(record.slot) === record) this.#bySlot.delete(record.slot);
     if (record.ejection) this.#ports.reinstate(record.group.id, record.slot);
   }

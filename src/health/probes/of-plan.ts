@@ -1,16 +1,19 @@
 import type { ActiveCheckPlan, Probe } from '../types.ts';
+import { createGrpcProbe } from './grpc.ts';
 import { createHttpProbe } from './http.ts';
 import { createTcpProbe } from './tcp.ts';
+import { createUdpProbe } from './udp.ts';
 
-/** The probe that a plan asks for. Throws a TypeError for a path or header line that cannot be sent. */
-export function probeOf(plan: ActiveCheckPlan): Probe {
-  if (plan.type === 'tcp') return createTcpProbe({ timeoutMs: plan.timeoutMs });
-  return createHttpProbe({
-    timeoutMs: plan.timeoutMs,
-    path: plan.path,
-    host: plan.host,
-    headers: plan.headers,
-    healthyStatuses: plan.healthy.statuses,
-    unhealthyStatuses: plan.unhealthy.statuses,
-  });
+/** The probe that a plan asks for. Throws a TypeError for what cannot be asked, such as a path with a space. */
+export function probeOf({ question, timeoutMs }: ActiveCheckPlan): Probe {
+  switch (question.type) {
+    case 'http':
+      return createHttpProbe({ ...question, timeoutMs });
+    case 'tcp':
+      return createTcpProbe({ ...question, timeoutMs });
+    case 'grpc':
+      return createGrpcProbe({ ...question, timeoutMs });
+    case 'udp':
+      return createUdpProbe({ ...question, timeoutMs });
+  }
 }

@@ -9,11 +9,15 @@ import { closedPort, RawServer } from './raw-server.ts';
 
 const defaults: HttpProbeOptions = {
   timeoutMs: 2000,
+  tls: null,
+  method: 'GET',
   path: '/healthz',
   host: null,
   headers: [],
   healthyStatuses: [200, 302],
   unhealthyStatuses: [404, 500, 503],
+  expectBody: null,
+  bodyLimit: 1000,
 };
 const signal = new AbortController().signal;
 const probe = (options: Partial<HttpProbeOptions> = {}, clock = new FakeClock()) =>

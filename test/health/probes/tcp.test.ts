@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import type { Timer } from '../../../src/core/clock.ts';
 import { createTcpProbe } from '../../../src/health/probes/tcp.ts';
@@ -72,5 +73,69 @@ describe('TCP probe', () => {
     abort.abort();
     assert.deepEqual(await checked, expected);
     assert.equal(clock.pending, 0);
+  });
+
+  const hex = (text: string) => Buffer.from(text).toString('hex');
+
+  it('says what it is given and waits for what is expected, wherever it stands and however it is cut', async () => {
+    await using server = await RawServer.start(async (socket) => {
+      for (const piece of '+noise PONG') {
+        socket.write(piece);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    });
+    const probe = createTcpProbe({ timeoutMs: 100, send: hex('PING'), expect: hex('PONG') }, new FakeClock());
+    assert.deepEqual(await probe.check(server.address, signal), {
+      verdict: 'success',
+      detail: 'expected answer in 0 ms',
+    });
+    assert.equal(server.heard, 'PING');
+    await server.allClosed();
+  });
+
+  it('remembers the beginning of the answer while the rest comes', async () => {
+    const { promise: begun, resolve: begin } = Promise.withResolvers<Socket>();
+    await using server = await RawServer.start(hang, (socket) => void socket.write('PO', () => begin(socket)));
+    const clock = new FakeClock();
+    const checked = createTcpProbe({ timeoutMs: 100, expect: hex('PONG') }, clock).check(server.address, signal);
+    const socket = await begun;
+    await settle();
+    socket.write('NG');
+    assert.equal((await checked).verdict, 'success');
+  });
+
+  it('hears a greeting without saying anything', async () => {
+    await using server = await RawServer.start(hang, (socket) => socket.write(Buffer.from([0x00, 0xff, 0x16])));
+    const probe = createTcpProbe({ timeoutMs: 100, expect: 'ff16' }, new FakeClock());
+    assert.equal((await probe.check(server.address, signal)).verdict, 'success');
+    await server.allClosed();
+  });
+
+  it('fails on another answer once the connection ends, and on one that does not end', async () => {
+    const probe = createTcpProbe({ timeoutMs: 100, send: '00', expect: hex('PONG') }, new FakeClock());
+    await using server = await RawServer.start((socket) => socket.end('PINK'));
+    const other = { verdict: 'tcp', detail: 'the answer is not what was expected' };
+    assert.deepEqual(await probe.check(server.address, signal), other);
+    await using silent = await RawServer.start((socket) => socket.end());
+    const early = { verdict: 'tcp', detail: 'connection closed before the answer was complete' };
+    assert.deepEqual(await probe.check(silent.address, signal), early);
+    await using endless = await RawServer.start((socket) => socket.write(Buffer.alloc(200_000)));
+    const result = await probe.check(endless.address, signal);
+    assert.equal(result.verdict, 'tcp');
+    assert.match(result.detail, /^the first \d+ bytes are not what was expected$/);
+    await endless.allClosed();
+  });
+
+  it('times out while what is expected has not come', async () => {
+    const clock = new FakeClock();
+    const { promise: asked, resolve } = Promise.withResolvers<void>();
+    await using server = await RawServer.start((socket) => void socket.write('PON', () => resolve()));
+    const probe = createTcpProbe({ timeoutMs: 100, send: '00', expect: hex('PONG') }, clock);
+    const checked = probe.check(server.address, signal);
+    await asked;
+    await settle();
+    clock.advance(100);
+    assert.deepEqual(await checked, { verdict: 'timeout', detail: 'no answer within 100 ms' });
+    await server.allClosed();
   });
 });
