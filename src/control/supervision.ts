@@ -8,6 +8,7 @@ import { AdaptiveLimits, type LimitedUpstream } from './adaptive-limits.ts';
 import { Breakers } from './breakers.ts';
 import type { UpstreamDefinition } from './definitions.ts';
 import type { Tools } from './discoveries.ts';
+import { FailOpenWatch } from './fail-open-watch.ts';
 import { type NodeSlots, nodeKey } from './node-slots.ts';
 import { Outliers } from './outliers.ts';
 import type { Publisher } from './publisher.ts';
@@ -22,7 +23,7 @@ export function createSupervision(
   const { clock, random, log } = tools;
   const parts = { clock, random, log, statistics, nodeSlots, publisher };
   const limits = new AdaptiveLimits(clock, statistics.table, statistics.nodes);
-  return new Supervision(new Outliers(parts), new Breakers(parts), limits);
+  return new Supervision(new Outliers(parts), new Breakers(parts), limits, new FailOpenWatch(parts));
 }
 
 /** The nodes of these slots came to others: their slow start begins. */
@@ -40,12 +41,14 @@ export class Supervision implements Closable {
   readonly outliers: Outliers;
   readonly breakers: Breakers;
   readonly limits: AdaptiveLimits;
+  readonly #failOpen: FailOpenWatch;
   #groups: ReadonlyMap<string, FollowedGroup> = new Map();
 
-  constructor(outliers: Outliers, breakers: Breakers, limits: AdaptiveLimits) {
+  constructor(outliers: Outliers, breakers: Breakers, limits: AdaptiveLimits, failOpen: FailOpenWatch) {
     this.outliers = outliers;
     this.breakers = breakers;
     this.limits = limits;
+    this.#failOpen = failOpen;
   }
 
   follow(
@@ -81,6 +84,7 @@ export class Supervision implements Closable {
     this.outliers.close();
     this.breakers.close();
     this.limits.close();
+    this.#failOpen.close();
     return Promise.resolve();
   }
 }

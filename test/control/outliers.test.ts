@@ -15,7 +15,7 @@ import { seededRandom } from '../../src/core/random.ts';
 import { NodeSets } from '../../src/discovery/node-sets.ts';
 import { CounterBlock } from '../../src/telemetry/counter-table.ts';
 import type { TableHandle } from '../../src/upstream/handle.ts';
-import { NodeTable } from '../../src/upstream/node-table.ts';
+import { Health, NodeTable } from '../../src/upstream/node-table.ts';
 import { NodeDirectory } from '../../src/worker/node-directory.ts';
 import { SnapshotStore } from '../../src/worker/snapshot-store.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -222,5 +222,24 @@ describe('circuit breaker of an upstream', () => {
       clock.advance(1000);
     }
     assert.equal(worker().admits(), true);
+  });
+});
+
+describe('fail-open', () => {
+  it('is reported when it begins and when it is over', () => {
+    const { clock, log, statistics, worker } = setup({ nodes: NODES });
+    const { table } = statistics;
+    const set = (count: number, health: Health) => {
+      for (const { slot } of worker().handles.slice(0, count)) table.setHealth(slot, health);
+      table.bump(worker().plan.slot);
+      clock.advance(1000);
+    };
+    set(2, Health.unhealthy);
+    assert.deepEqual(log.names, []);
+    set(3, Health.unhealthy);
+    set(4, Health.unhealthy);
+    set(3, Health.healthy);
+    clock.advance(10_000);
+    assert.deepEqual(log.names, ['upstream.fail-open', 'upstream.fail-open-over']);
   });
 });
