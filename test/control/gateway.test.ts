@@ -4,11 +4,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { connect } from 'node:tls';
 import { documentFrom } from '../../src/config/document.ts';
 import type { DocumentInput } from '../../src/config/types.ts';
 import { Gateway } from '../../src/control/gateway.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { systemRandom } from '../../src/core/random.ts';
+import { selfSigned } from '../support/certificates.ts';
 import { freePorts } from '../support/free-port.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 
@@ -73,6 +75,34 @@ describe('Gateway', () => {
       upstream?.sources.map(({ type, service, args }) => ({ type, service, args })),
       [{ type: 'consul', service: 'web', args: {} }],
     );
+  });
+
+  it('gives each stream listener its own settings, with UDP listeners between them', async () => {
+    const [one, two] = [selfSigned('one.example'), selfSigned('two.example')];
+    const udp = { address: '127.0.0.1:0', protocol: 'udp' as const };
+    const { gateway } = await startGateway({
+      stream_listen: [
+        udp,
+        { address: '127.0.0.1:0', tls: one },
+        udp,
+        { address: '127.0.0.1:0' },
+        { address: '127.0.0.1:0', tls: two },
+      ],
+    });
+    const { tcp, udp: datagrams } = gateway.addresses;
+    const shown = async (port: number) => {
+      const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+      await once(socket, 'secureConnect');
+      const { subject } = socket.getPeerCertificate();
+      socket.destroy();
+      return subject.CN;
+    };
+    const names = [await shown(tcp[0]!.port), await shown(tcp[2]!.port)];
+    const plain = await shown(tcp[1]!.port).catch((error: NodeJS.ErrnoException) => error.code);
+    await gateway.close(systemClock.now());
+    assert.deepEqual([tcp.length, datagrams.length], [3, 2]);
+    assert.deepEqual(names, ['one.example', 'two.example']);
+    assert.equal(plain, 'ECONNRESET');
   });
 
   it('routes every service of its own registry, however many there are', { timeout: 60_000 }, async () => {

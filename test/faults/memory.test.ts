@@ -1,30 +1,14 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
 import { HeadgateProcess } from '../support/headgate.ts';
+import { MIB, settledBytes } from '../support/resident-memory.ts';
 
-const MIB = 1024 * 1024;
 const STALLED = 20;
 const STALLED_LIMIT = 4 * MIB;
 const IDLE = 5000;
 const IDLE_LIMIT = 15 * 1024;
 const RESPONSE = 1024 * MIB;
-
-function residentBytes(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
-}
-
-/** Memory when it has stopped growing. */
-async function settledBytes(pid: number): Promise<number> {
-  for (let before = residentBytes(pid); ; ) {
-    await pause(1000);
-    const now = residentBytes(pid);
-    if (Math.abs(now - before) < MIB / 4) return now;
-    before = now;
-  }
-}
 
 /** `GET /small` gets a few bytes; `GET /huge` a gigabyte, as fast as it is taken. */
 function startBackend(): Promise<Server> {

@@ -56,6 +56,28 @@ describe('WebSocket upgrade', () => {
     assert.ok(plane.entries[0]!.bytesIn > 1_000_000);
   });
 
+  it('is cut when its node leaves and the upstream asks for that, and by nothing less', async (t) => {
+    for (const closeAfter of [0, null]) {
+      const stream = { proxyProtocol: 0, tls: null, closeAfter } as const;
+      const options = { route: { websocket: true }, upstream: { stream } };
+      const { client, plane, backends } = await startProxy(t, [switches, switches], options);
+      client.write(HANDSHAKE);
+      assert.equal((await client.response()).status, 101);
+      plane.setNodes(backends.map(({ address }) => ({ ...address, weight: 2 })));
+      client.write('reloaded');
+      await client.take(() => 8);
+      plane.setNodes(backends.filter(({ requests }) => requests.length === 0).map(({ address }) => address));
+      if (closeAfter === null) {
+        client.write('finish');
+        await client.take(() => 6);
+        continue;
+      }
+      assert.equal(await client.ended(), 'reset');
+      await until(() => plane.inflight === 0);
+      assert.deepEqual(plane.entries[0]?.end, { by: 'self', phase: 'tunnel', cause: 'NODE_GONE' });
+    }
+  });
+
   it('sends no byte behind the head to the node before the 101', async (t) => {
     let answer = () => {};
     const { client, backend } = await wsProxy(t, (request) => {

@@ -84,7 +84,12 @@ export class HeadgateProcess {
   }
 
   get tcpPort(): number {
-    return (this.#started.tcp as BoundAddress[])[0]!.port;
+    return this.tcpPorts[0]!;
+  }
+
+  /** In the order of `stream_listen`. */
+  get tcpPorts(): readonly number[] {
+    return (this.#started.tcp as BoundAddress[]).map(({ port }) => port);
   }
 
   get udpPort(): number {

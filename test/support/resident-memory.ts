@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+
+export const MIB = 1024 * 1024;
+
+function residentBytes(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
+}
+
+/** Memory of a process when it has stopped growing. Linux only. */
+export async function settledBytes(pid: number): Promise<number> {
+  for (let before = residentBytes(pid); ; ) {
+    await pause(1000);
+    const now = residentBytes(pid);
+    if (Math.abs(now - before) < MIB / 4) return now;
+    before = now;
+  }
+}
