@@ -1,4 +1,4 @@
-import { canonicalIp } from '../core/address.ts';
+import { usualIp } from '../core/ip.ts';
 
 /** 2³² divided by the golden ratio, odd: multiples of it are spread evenly over the 32-bit integers. */
 export const GOLDEN = 0x9e3779b9;
@@ -34,7 +34,7 @@ export function hashText(text: string, seed = 0): number {
   return hashRange(text, 0, text.length, seed);
 }
 
-/** The hash of a client's address, for streams: the same as that of the variable `remote_addr` in HTTP. */
+/** The hash of a client's address, however it is spelt: for streams the same as that of the variable `remote_addr` in HTTP. */
 export function hashAddress(ip: string): number {
-  return hashText(canonicalIp(ip));
+  return hashText(usualIp(ip));
 }

@@ -11,12 +11,13 @@ import type {
   ListenSettings,
   Route,
   Service,
+  Ssl,
   StreamRoute,
   Upstream,
 } from './types.ts';
 
 type FilledDocument = Filled<typeof documentSchema>;
-type Given<K extends 'routes' | 'services' | 'upstreams' | 'stream_routes'> = FilledDocument[K][number];
+type Given<K extends 'routes' | 'services' | 'upstreams' | 'stream_routes' | 'ssls'> = FilledDocument[K][number];
 type GivenInline = NonNullable<Given<'routes'>['upstream']>;
 type GivenNodes = NonNullable<GivenInline['nodes']>;
 
@@ -31,6 +32,7 @@ export function normalise(input: DocumentInput): Document {
     services: filled.services.map(service),
     upstreams: filled.upstreams.map(upstream),
     stream_routes: filled.stream_routes.map(streamRoute),
+    ssls: filled.ssls.map(ssl),
   });
 }
 
@@ -118,8 +120,18 @@ function service(given: Given<'services'>): Service {
 }
 
 function streamRoute(given: Given<'stream_routes'>): StreamRoute {
-  const { id, remote_addr, remote_addrs, upstream: _, upstream_id: __, service_id: ___, ...rest } = given;
-  return { id: String(id), ...rest, remote_addrs: listed(remote_addr, remote_addrs), ...target(given) };
+  const { id, remote_addr, remote_addrs, sni, snis, upstream: _, upstream_id: __, service_id: ___, ...rest } = given;
+  return {
+    id: String(id),
+    ...rest,
+    remote_addrs: listed(remote_addr, remote_addrs),
+    snis: lower(listed(sni, snis)),
+    ...target(given),
+  };
+}
+
+function ssl({ id, sni, snis, ...rest }: Given<'ssls'>): Ssl {
+  return { id: String(id), ...rest, snis: lower(listed(sni, snis)) };
 }
 
 function deepFreeze<T>(value: T): T {

@@ -20,6 +20,7 @@ import type { registrySchema } from './schema/registry.ts';
 import type { routeSchema } from './schema/route.ts';
 import type { serviceSchema } from './schema/service.ts';
 import type { shutdownSchema } from './schema/shutdown.ts';
+import type { sslSchema } from './schema/ssl.ts';
 import type { streamSchema } from './schema/stream.ts';
 import type { streamRouteSchema } from './schema/stream-route.ts';
 import type { subsetSchema } from './schema/subset.ts';
@@ -65,7 +66,17 @@ interface ServiceTarget extends Target {
   readonly service_id?: string;
 }
 
-type Rewritten = 'id' | 'uri' | 'uris' | 'host' | 'hosts' | 'remote_addr' | 'remote_addrs' | keyof ServiceTarget;
+type Rewritten =
+  | 'id'
+  | 'sni'
+  | 'snis'
+  | 'uri'
+  | 'uris'
+  | 'host'
+  | 'hosts'
+  | 'remote_addr'
+  | 'remote_addrs'
+  | keyof ServiceTarget;
 
 /** `hosts` and `remote_addrs` are empty where anything matches; `hosts` are in lower case. */
 export interface Route extends Omit<Filled<typeof routeSchema>, Rewritten>, ServiceTarget {
@@ -80,13 +91,16 @@ export interface Service extends Omit<Filled<typeof serviceSchema>, Rewritten>, 
   readonly hosts: readonly string[];
 }
 
+/** `snis` are in lower case, and empty where any connection matches. */
 export interface StreamRoute extends Omit<Filled<typeof streamRouteSchema>, Rewritten>, ServiceTarget {
   readonly id: string;
   readonly remote_addrs: readonly string[];
+  readonly snis: readonly string[];
 }
 
-export interface ListenSettings {
-  readonly address: string;
+export interface Ssl extends Omit<Filled<typeof sslSchema>, Rewritten> {
+  readonly id: string;
+  readonly snis: readonly string[];
 }
 
 export type AdminSettings = Filled<typeof adminSchema>;
@@ -108,16 +122,18 @@ export type HttpSettings = Filled<typeof httpSchema>;
 export type StreamSettings = Filled<typeof streamSchema>;
 
 type FilledDocument = Filled<typeof documentSchema>;
+export type ListenSettings = Exclude<FilledDocument['listen'][number], string>;
 export type StreamListenSettings = FilledDocument['stream_listen'][number];
 
 /** A whole configuration. */
 export interface Document
-  extends Omit<FilledDocument, 'listen' | 'routes' | 'services' | 'upstreams' | 'stream_routes'> {
+  extends Omit<FilledDocument, 'listen' | 'routes' | 'services' | 'upstreams' | 'stream_routes' | 'ssls'> {
   readonly listen: readonly ListenSettings[];
   readonly routes: readonly Route[];
   readonly services: readonly Service[];
   readonly upstreams: readonly Upstream[];
   readonly stream_routes: readonly StreamRoute[];
+  readonly ssls: readonly Ssl[];
 }
 
 /** A whole configuration as it may be written: short forms allowed, defaults left out. */

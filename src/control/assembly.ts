@@ -11,7 +11,13 @@ import type { CompiledUpstream, Publisher } from './publisher.ts';
 import type { Supervision } from './supervision.ts';
 
 const NO_NODES: GatheredNodes = { nodes: [], origins: [] };
-const NOTHING: Definitions = { upstreams: new Map(), routes: [], streamRoutes: [], routeBreakers: new Map() };
+const NOTHING: Definitions = {
+  upstreams: new Map(),
+  routes: [],
+  streamRoutes: [],
+  certificates: [],
+  routeBreakers: new Map(),
+};
 
 /**
  * Joins what the resources define with the nodes that discovery knows, and hands the result to the publisher.
@@ -107,8 +113,9 @@ export class Assembly {
     this.#dirty.clear();
     const routes = this.#routesDirty ? [...this.#file.routes, ...this.#auto.routes] : null;
     const streamRoutes = this.#routesDirty ? [...this.#file.streamRoutes, ...this.#auto.streamRoutes] : null;
+    const certificates = this.#routesDirty ? this.#file.certificates : null;
     this.#routesDirty = false;
-    this.#publisher.update(compiled, routes, streamRoutes);
+    this.#publisher.update(compiled, routes, streamRoutes, certificates);
     const targets = this.#healthTargets.of(this.#publisher.upstreams, this.#upstreams);
     if (targets) this.#monitor.track(targets);
     this.#supervision.follow(this.#upstreams, this.#publisher.upstreams, this.#file.routeBreakers);

@@ -43,7 +43,9 @@ function titlesOf(previous: AutoRoutes): (demand: Demand) => number {
 
 /** Claims of different places never match with the same rank. */
 function placeOf(claim: RouteClaim): string {
-  return claim.kind === 'tcp' ? `tcp ${claim.port}` : JSON.stringify([claim.host, claim.uri, claim.priority]);
+  return claim.kind === 'tcp'
+    ? JSON.stringify(['tcp', claim.port, claim.sni])
+    : JSON.stringify([claim.host, claim.uri, claim.priority]);
 }
 
 function overlap(a: RouteClaim, b: RouteClaim): boolean {
@@ -53,7 +55,12 @@ function overlap(a: RouteClaim, b: RouteClaim): boolean {
 }
 
 function describe(claim: RouteClaim): string {
-  if (claim.kind === 'tcp') return `tcp port ${claim.port}`;
+  if (claim.kind === 'tcp') return describeTcp(claim.port, claim.sni);
   const methods = claim.methods.length > 0 ? `${claim.methods.join(',')} ` : '';
   return `${methods}${claim.host ?? ''}${claim.uri}`;
+}
+
+function describeTcp(port: number | null, sni: string | null): string {
+  const parts = [port === null ? null : `port ${port}`, sni === null ? null : `server name ${sni}`];
+  return `tcp ${parts.filter((part) => part !== null).join(', ')}`;
 }

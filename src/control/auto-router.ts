@@ -149,6 +149,7 @@ export class AutoRouter {
       upstreams: new Map(upstreams.map((upstream) => [upstream.id, this.#defineUpstream(upstream)])),
       routes: routes.flatMap(defineRoute),
       streamRoutes: routes.flatMap(defineStreamRoute),
+      certificates: [],
       routeBreakers: new Map(),
     };
   }
@@ -215,6 +216,18 @@ function defineRoute({ id, claim, upstream }: AutoRoute): CompiledRoute[] {
 
 function defineStreamRoute({ id, claim, upstream }: AutoRoute): CompiledStreamRoute[] {
   if (claim.kind !== 'tcp') return [];
-  const target = { upstreamId: upstream, subset: null };
-  return [{ id, protocol: 'tcp', serverAddr: null, serverPort: claim.port, remoteAddrs: [], ...target }];
+  return [
+    {
+      id,
+      protocol: 'tcp',
+      serverAddr: null,
+      serverPort: claim.port,
+      remoteAddrs: [],
+      snis: claim.sni === null ? [] : [claim.sni],
+      upstreamId: upstream,
+      idleTimeout: null,
+      maxLifetime: null,
+      subset: null,
+    },
+  ];
 }

@@ -12,13 +12,15 @@ import type { Node } from '../discovery/types.ts';
 import type { BreakerPlan } from '../health/breaker/types.ts';
 import type { OutlierPlan } from '../health/outliers/types.ts';
 import type { ActiveCheckPlan } from '../health/types.ts';
-import type { Timeouts } from '../upstream/plan.ts';
+import type { PlannedCertificate, PlannedStreaming, Timeouts } from '../upstream/plan.ts';
 import { type LimitRule, limitRule } from './adaptive-limits.ts';
 import { planBalancer, planHash, planSticky } from './balancing.ts';
+import { defineCertificates, defineTls } from './certificates.ts';
 import { checkPlan } from './check-plan.ts';
 import { planSubsetting, type Subsetting } from './deterministic-subset.ts';
 import type { NodeSource } from './node-sources.ts';
 import { breakerRules, planBreaker, planOutliers, planPassive } from './passive-plans.ts';
+import { PEM_TEXT, type PemSource } from './pem-files.ts';
 import type { CompiledRoute, CompiledStreamRoute, CompiledUpstream } from './publisher.ts';
 import { planSpread, planSubset } from './spread.ts';
 
@@ -42,6 +44,7 @@ export interface Definitions {
   readonly upstreams: ReadonlyMap<string, UpstreamDefinition>;
   readonly routes: readonly CompiledRoute[];
   readonly streamRoutes: readonly CompiledStreamRoute[];
+  readonly certificates: readonly PlannedCertificate[];
   /** Rules of the circuit breakers of routes, by id of the route. */
   readonly routeBreakers: ReadonlyMap<string, BreakerPlan>;
 }
@@ -51,12 +54,15 @@ const SECOND = 1000;
 /** Part of the nodes' limits that a route's requests may use, by its importance. */
 const HEADROOM = { high: 1.2, normal: 1, low: 0.7 } as const;
 
-/** The resources of a validated configuration. Pure. */
-export function defineResources(document: Document): Definitions {
+/**
+ * The resources of a validated configuration. Pure but for the files that `pem` reads; throws a HeadgateError when a certificate
+ * in one is no good.
+ */
+export function defineResources(document: Document, pem: PemSource = PEM_TEXT): Definitions {
   const upstreams = new Map<string, UpstreamDefinition>();
   const services = new Map(document.services.map((service) => [service.id, service]));
   const define = (id: string, upstream: InlineUpstream | undefined) => {
-    if (upstream) upstreams.set(id, defineUpstream(id, upstream, document));
+    if (upstream) upstreams.set(id, defineUpstream(id, upstream, document, pem));
   };
   for (const upstream of document.upstreams) define(upstream.id, upstream);
   for (const service of document.services) define(`service:${service.id}`, service.upstream);
@@ -67,6 +73,7 @@ export function defineResources(document: Document): Definitions {
     upstreams,
     routes: routes.map((route) => defineRoute(route, services, upstreams)),
     streamRoutes: document.stream_routes.map((route) => defineStreamRoute(route, services)),
+    certificates: defineCertificates(document, pem),
     routeBreakers: breakersOf(routes),
   };
 }
@@ -125,13 +132,17 @@ function defineStreamRoute(route: StreamRoute, services: ReadonlyMap<string, Ser
     serverAddr: route.server_addr ?? null,
     serverPort: route.server_port ?? null,
     remoteAddrs: route.remote_addrs,
+    snis: route.snis,
     upstreamId: targetOf(`stream_route:${route.id}`, route, services),
+    idleTimeout: route.idle_timeout === undefined ? null : route.idle_timeout * SECOND,
+    maxLifetime: route.max_lifetime === undefined ? null : route.max_lifetime * SECOND,
     subset: planSubset(route.subset),
   };
 }
 
-function defineUpstream(id: string, upstream: InlineUpstream, document: Document): UpstreamDefinition {
+function defineUpstream(id: string, upstream: InlineUpstream, document: Document, pem: PemSource): UpstreamDefinition {
   const pool = upstream.keepalive_pool;
+  const stream = streamingOf(id, upstream, pem);
   return {
     id,
     settings: {
@@ -148,6 +159,7 @@ function defineUpstream(id: string, upstream: InlineUpstream, document: Document
       passHost: upstream.pass_host,
       upstreamHost: upstream.upstream_host ?? null,
       keepalive: { size: pool.size, idleTimeout: pool.idle_timeout * SECOND, requests: pool.requests },
+      ...(stream ? { stream } : {}),
     },
     sources: (upstream.sources ?? [{ ...upstream, priority: 0 }]).map((source) => sourceOf(source, document.discovery)),
     checks: upstream.checks?.active ? checkPlan(upstream.checks.active) : null,
@@ -157,6 +169,23 @@ function defineUpstream(id: string, upstream: InlineUpstream, document: Document
     subsetting: planSubsetting(upstream),
     checkPort: upstream.checks?.active?.port ?? null,
   };
+}
+
+/** Null when nothing is said that matters to streams. */
+function streamingOf(id: string, upstream: InlineUpstream, pem: PemSource): PlannedStreaming | null {
+  const { proxy_protocol, on_node_gone } = upstream;
+  const stream: PlannedStreaming = {
+    proxyProtocol: proxy_protocol ?? 0,
+    tls: defineTls(id, upstream, pem),
+    closeAfter: closeAfterOf(on_node_gone),
+  };
+  const isPlain = stream.proxyProtocol === 0 && stream.tls === null && stream.closeAfter === null;
+  return isPlain ? null : stream;
+}
+
+function closeAfterOf(onNodeGone: InlineUpstream['on_node_gone']): number | null {
+  if (typeof onNodeGone === 'object') return onNodeGone.close_after * SECOND;
+  return onNodeGone === 'close' ? 0 : null;
 }
 
 function sourceOf({ priority, ...given }: ConfigNodeSource, discovery: DiscoverySettings): NodeSource {

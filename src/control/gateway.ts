@@ -4,12 +4,12 @@ import { AdminServer } from '../admin/server.ts';
 import type { AdminViews } from '../admin/views.ts';
 import type { Document } from '../config/types.ts';
 import { type Address, parseAddress } from '../core/address.ts';
-import { HeadgateError } from '../core/errors.ts';
+import { HeadgateError, reasonOf } from '../core/errors.ts';
 import { type Closable, Scope } from '../core/scope.ts';
 import { Catalogs } from '../discovery/catalogs.ts';
 import { LastGoodCache } from '../discovery/last-good-cache.ts';
 import { NodeSets } from '../discovery/node-sets.ts';
-import type { ListenerPlan } from '../l4/listener.ts';
+import { allocateSourceCounts, clearSourceCounts } from '../l4/source-counts.ts';
 import { Exposition } from '../telemetry/exposition.ts';
 import type { NodeAlarm } from '../upstream/handle.ts';
 import type { DataPathSettings, WorkerSeed } from '../worker/protocol.ts';
@@ -18,17 +18,19 @@ import { GatewayAdminViews } from './admin-views.ts';
 import { Assembly } from './assembly.ts';
 import { AutoRouter } from './auto-router.ts';
 import { connectionCap } from './connection-cap.ts';
-import { defineResources } from './definitions.ts';
+import { type Definitions, defineResources } from './definitions.ts';
 import { createDiscoveries, guardOptions, startRegistry, type Tools } from './discoveries.ts';
 import { startDns } from './dns-out.ts';
 import { GatewayMetrics } from './gateway-metrics.ts';
 import { HistoryFile } from './history-file.ts';
+import { httpListenerOptions, tcpListenerOptions } from './listener-options.ts';
 import { type ListenerPlans, planListeners } from './listeners.ts';
 import type { NodeHistory } from './node-history.ts';
 import { NodeOverrides } from './node-overrides.ts';
 import { NodeSlots } from './node-slots.ts';
 import type { Outliers } from './outliers.ts';
 import { OverridesFile } from './overrides-file.ts';
+import { PemFiles } from './pem-files.ts';
 import { Publisher } from './publisher.ts';
 import { Readiness } from './readiness.ts';
 import { createRegistrars } from './registrars.ts';
@@ -66,6 +68,9 @@ export class Gateway implements Closable {
   readonly #options: GatewayOptions;
   readonly #scope = new Scope();
   #addresses: GatewayAddresses | null = null;
+  readonly #pem: PemFiles;
+  /** The configuration in force. */
+  #document: Document;
   #assembly: Assembly | null = null;
   #pool: WorkerPool | null = null;
   #readiness: Readiness | null = null;
@@ -75,6 +80,8 @@ export class Gateway implements Closable {
   private constructor(options: GatewayOptions) {
     this.#options = options;
     this.reloads = new ReloadRecord(options.clock);
+    this.#document = options.document;
+    this.#pem = this.#scope.own(new PemFiles(options.clock, () => this.#certificateChanged()));
   }
 
   /** Starts a gateway. Rejects with a HeadgateError that names the place and the remedy; nothing is left running then. */
@@ -104,14 +111,36 @@ export class Gateway implements Closable {
     return this.#pool?.cut ?? 0;
   }
 
-  /** Applies another configuration as a diff. What can't change while running is reported and stays. */
+  /**
+   * Applies another configuration as a diff. What can't change while running is reported and stays. Throws a HeadgateError, and
+   * changes nothing, when a certificate in it is no good.
+   */
   reload(document: Document): void {
     const { document: running, log } = this.#options;
+    const definitions = this.#define(document);
+    this.#document = document;
     for (const key of staticChanges(running, document)) {
       log.warn('config.restart-needed', `a change of "${key}" takes effect at the next start`, { key });
     }
-    this.#assembly?.setFile(defineResources({ ...document, discovery: running.discovery }));
+    this.#assembly?.setFile(definitions);
     this.#assembly?.flush();
+  }
+
+  /** What was read at the start only stays as it was then. */
+  #define(document: Document): Definitions {
+    const { discovery, stream_listen } = this.#options.document;
+    return defineResources({ ...document, discovery, stream_listen }, this.#pem);
+  }
+
+  #certificateChanged(): void {
+    const { log } = this.#options;
+    try {
+      this.#assembly?.setFile(this.#define(this.#document));
+      this.#assembly?.flush();
+      log.info('certificate.reloaded', 'certificates were read again');
+    } catch (error) {
+      log.error('certificate.refused', `the certificates in use stay: ${reasonOf(error)}`);
+    }
   }
 
   /** Tells load balancers in front to look elsewhere; traffic is served as before. */
@@ -163,7 +192,7 @@ export class Gateway implements Closable {
     const assembly = new Assembly(nodeSets, publisher, monitor, supervision, history);
     const autoRouter = new AutoRouter({ nodeSets, catalogs, assembly, settings: document.discovery, discoveries, log });
     this.#assembly = assembly;
-    assembly.setFile(defineResources(document));
+    assembly.setFile(this.#define(document));
     autoRouter.start();
     assembly.flush();
 
@@ -250,15 +279,26 @@ export class Gateway implements Closable {
     const { clock, random, log } = this.#options;
     const plans = [...listeners.http, ...listeners.tcp, ...listeners.udp];
     const maxConnections = connectionCap(workers, plans.length);
-    const capped = <P extends ListenerPlan>(some: readonly P[]) => some.map((plan) => ({ ...plan, maxConnections }));
+    const { document } = this.#options;
+    const streams = document.stream_listen.filter(({ protocol }) => protocol === 'tcp');
+    const http = listeners.http.map((plan, index) => {
+      return { ...plan, maxConnections, options: httpListenerOptions(document.listen[index]!, document) };
+    });
+    const tcp = listeners.tcp.map((plan, index) => {
+      return { ...plan, maxConnections, options: tcpListenerOptions(streams[index]!, document) };
+    });
+    const udp = listeners.udp.map((plan) => ({ ...plan, maxConnections }));
+    const limitsSources = [...http, ...tcp].some(({ options }) => options.sourceLimit > 0);
+    const sources = limitsSources ? allocateSourceCounts(workers, random.below(2 ** 32)) : null;
     const seed = (index: number): WorkerSeed => ({
       index,
       nodes: statistics.nodeMemory,
       counters: statistics.counterMemory,
+      sources,
+      httpListeners: http,
+      tcpListeners: tcp,
       breakers: statistics.breakerMemory,
-      httpListeners: capped(listeners.http),
-      tcpListeners: capped(listeners.tcp),
-      udpListeners: capped(listeners.udp),
+      udpListeners: udp,
       settings: dataPathSettings(this.#options.document),
       plan: publisher.whole(),
     });
@@ -268,6 +308,7 @@ export class Gateway implements Closable {
       alarm: (slot: number, alarm: NodeAlarm) => outliers.alarm(slot, alarm),
       gone: (worker: number) => {
         nodeSlots.workerGone(worker);
+        if (sources) clearSourceCounts(sources, worker);
         statistics.closeConnectionsOf(
           worker,
           plans.map(({ slot }) => slot),
@@ -303,7 +344,11 @@ function dataPathSettings(document: Document): DataPathSettings {
       maxFields: http.max_fields,
       trusted: trusted_addresses,
     },
-    stream: { idleTimeoutMs: stream.idle_timeout * SECOND, finTimeoutMs: stream.fin_timeout * SECOND },
+    stream: {
+      idleTimeoutMs: stream.idle_timeout * SECOND,
+      finTimeoutMs: stream.fin_timeout * SECOND,
+      lifetimeMs: (stream.max_lifetime ?? 0) * SECOND,
+    },
     accessLog: log.access,
   };
 }

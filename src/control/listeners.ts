@@ -3,7 +3,7 @@ import type { StreamListenSettings } from '../config/types.ts';
 import { type Address, formatAddress, parseAddress } from '../core/address.ts';
 import { HeadgateError } from '../core/errors.ts';
 import { listenError } from '../core/listen-error.ts';
-import type { ListenerPlan } from '../l4/listener.ts';
+import { type ListenerPlan, PLAIN_LISTENER } from '../l4/listener.ts';
 import type { UdpListenerPlan } from '../l4/udp-plan.ts';
 import { planUdpListeners } from './udp-listeners.ts';
 
@@ -70,6 +70,7 @@ export async function planListeners(
     slot,
     reusePort: reusePort && workers > 1,
     maxConnections: 0,
+    options: PLAIN_LISTENER,
   }));
   return { http: plans.slice(0, http.length), tcp: plans.slice(http.length), udp: udp.plans, reusePort };
 }

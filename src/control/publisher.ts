@@ -10,6 +10,7 @@ import {
   NO_ROUTE,
   type NodeChange,
   type NodeOverride,
+  type PlannedCertificate,
   type PlannedNode,
   type PlannedRoute,
   type PlannedStreamRoute,
@@ -48,6 +49,7 @@ export class Publisher {
   readonly #upstreams = new Map<string, PlannedUpstream>();
   #routes: readonly PlannedRoute[] = [];
   #streamRoutes: readonly PlannedStreamRoute[] = [];
+  #certificates: readonly PlannedCertificate[] = [];
   #version = 1;
 
   constructor(parts: PublisherParts) {
@@ -82,28 +84,38 @@ export class Publisher {
       removedUpstreams: [],
       routes: this.#routes,
       streamRoutes: this.#streamRoutes,
+      certificates: this.#certificates,
     };
   }
 
   /**
    * Makes the plan what the arguments say. `upstreams` may name a part of them: those that may have changed, with null for
-   * one that is gone. `routes` and `streamRoutes` are whole lists, or null for no change.
+   * one that is gone. `routes`, `streamRoutes` and `certificates` are whole lists, or null for no change.
    */
   update(
     upstreams: ReadonlyMap<string, CompiledUpstream | null>,
     routes: readonly CompiledRoute[] | null,
     streamRoutes: readonly CompiledStreamRoute[] | null,
+    certificates: readonly PlannedCertificate[] | null = null,
   ): boolean {
     const version = this.#version + 1;
     const { departed, ...changes } = this.#compare(upstreams);
     const nextRoutes = routes && this.#planRoutes(routes, this.#routes);
     const nextStreams = streamRoutes && this.#planRoutes(streamRoutes, this.#streamRoutes);
+    const nextCertificates = certificates && !sameData(certificates, this.#certificates) ? certificates : null;
     const isSame = Object.values(changes).every((list) => list.length === 0);
-    if (isSame && !nextRoutes && !nextStreams) return false;
+    if (isSame && !nextRoutes && !nextStreams && !nextCertificates) return false;
     if (nextRoutes) this.#routes = nextRoutes;
     if (nextStreams) this.#streamRoutes = nextStreams;
+    if (nextCertificates) this.#certificates = nextCertificates;
     this.#version = version;
-    this.#parts.publish({ version, ...changes, routes: nextRoutes, streamRoutes: nextStreams });
+    this.#parts.publish({
+      version,
+      ...changes,
+      routes: nextRoutes,
+      streamRoutes: nextStreams,
+      certificates: nextCertificates,
+    });
     const workers = this.#parts.workers();
     for (const key of departed) this.#parts.nodeSlots.retire(key, version, workers);
     return true;

@@ -5,6 +5,7 @@ import type { StreamListenSettings } from '../config/types.ts';
 import { type Address, formatAddress, parseAddress } from '../core/address.ts';
 import { HeadgateError } from '../core/errors.ts';
 import { listenError } from '../core/listen-error.ts';
+import { PLAIN_LISTENER } from '../l4/listener.ts';
 import type { UdpListenerPlan } from '../l4/udp-plan.ts';
 
 const UNSUPPORTED: ReadonlySet<string | undefined> = new Set(['ENOTSUP', 'EINVAL', 'ENOPROTOOPT']);
@@ -48,6 +49,7 @@ function planOf(entry: StreamListenSettings, address: Address, slot: number, wor
     slot,
     reusePort: false,
     maxConnections: 0,
+    options: PLAIN_LISTENER,
     idleTimeoutMs: idle_timeout * 1000,
     responses: responses ?? null,
     maxSessions: Math.ceil(max_sessions / workers),

@@ -31,6 +31,15 @@ function groupsOf(text: string): number[] {
   });
 }
 
+/**
+ * The usual spelling of an IP address (RFC 5952), without a zone; an IPv4-mapped one as IPv4. What is no address stays as it is.
+ */
+export function usualIp(text: string): string {
+  const ip = canonicalIp(text);
+  const bytes = ip.includes(':') ? ipBytes(ip) : null;
+  return bytes === null ? ip : ipText(bytes);
+}
+
 /** The usual text of an address of 4 or 16 bytes; an IPv4-mapped one as IPv4. */
 export function ipText(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.');

@@ -1,4 +1,4 @@
-/** One thing that an instance asks for: the requests to one host and path, or the connections to one TCP port. */
+/** One thing that an instance asks for: the requests to one host and path, or the connections to one TCP port or TLS server name. */
 export type RouteClaim = HttpClaim | TcpClaim;
 
 export interface HttpClaim {
@@ -16,7 +16,10 @@ export interface HttpClaim {
 
 export interface TcpClaim {
   readonly kind: 'tcp';
-  readonly port: number;
+  /** Null for every port; then there is a name. */
+  readonly port: number | null;
+  /** Name that TLS clients ask for: lower case, exact or with a leading `*.`; null matches every connection. */
+  readonly sni: string | null;
 }
 
 /** A tag that could not be used as it stands. */
@@ -36,10 +39,16 @@ export interface DefaultRoute {
 
 /** Identifies a claim among those of one service; stable over time and readable. */
 export function claimKey(claim: RouteClaim): string {
-  if (claim.kind === 'tcp') return `tcp:${claim.port}`;
+  if (claim.kind === 'tcp') return tcpKey(claim);
   const parts = [`${claim.host ?? ''}${claim.uri}`];
   if (claim.methods.length > 0) parts.push(`methods=${claim.methods.join(',')}`);
   if (claim.priority !== 0) parts.push(`priority=${claim.priority}`);
   if (claim.stripPrefix !== null) parts.push(`strip=${claim.stripPrefix}`);
   return parts.join(';');
+}
+
+/** `tcp:5432`, `sni:db.example.com`, `tcp:5432;sni=db.example.com`. */
+function tcpKey({ port, sni }: TcpClaim): string {
+  if (port === null) return `sni:${sni}`;
+  return sni === null ? `tcp:${port}` : `tcp:${port};sni=${sni}`;
 }

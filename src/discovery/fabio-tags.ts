@@ -75,7 +75,7 @@ function readShare(text: string): number | null {
 
 function tcpClaim(target: string, warn: Warn): RouteClaim | null {
   const port = readInteger(/^:(\d+)$/.exec(target)?.[1] ?? '', 1, 65_535);
-  if (port !== null) return { kind: 'tcp', port };
+  if (port !== null) return { kind: 'tcp', port, sni: null };
   warn(`"${target}" is not a port; write urlprefix-:5432 proto=tcp`);
   return null;
 }

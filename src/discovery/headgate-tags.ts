@@ -6,7 +6,7 @@ type Warn = (message: string) => void;
 const WEIGHT_MAX = 1_000_000;
 const PRIORITY_MAX = 1_000_000;
 
-type Kind = 'host' | 'path' | 'methods' | 'priority' | 'strip' | 'weight' | 'tcp' | 'enable';
+type Kind = 'host' | 'path' | 'methods' | 'priority' | 'strip' | 'weight' | 'tcp' | 'sni' | 'enable';
 
 const REMEDIES: Readonly<Record<Kind, string>> = {
   host: 'write a host name, exact or with a leading "*.", without a port: headgate.host=api.example.com',
@@ -16,6 +16,7 @@ const REMEDIES: Readonly<Record<Kind, string>> = {
   strip: 'write true or false: headgate.strip=true',
   weight: `write a whole number from 0 to ${WEIGHT_MAX}: headgate.weight=3`,
   tcp: 'write a port: headgate.tcp=5432',
+  sni: 'write a host name, exact or with a leading "*.": headgate.sni=db.example.com',
   enable: 'write true or false: headgate.enable=false',
 };
 
@@ -34,6 +35,7 @@ export class OptionCollector {
   readonly uris = new Set<string>();
   readonly methods = new Set<string>();
   readonly ports = new Set<number>();
+  readonly serverNames = new Set<string>();
   priority: number | null = null;
   weight: number | null = null;
   strip: boolean | null = null;
@@ -74,6 +76,8 @@ export class OptionCollector {
         return eachOf(value, readMethod, this.methods, 'a method');
       case 'tcp':
         return eachOf(value, (text) => readInteger(text, 1, 65_535), this.ports, 'a port');
+      case 'sni':
+        return eachOf(value, readHost, this.serverNames, 'a host');
       case 'priority':
         return this.#once('priority', value, readInteger(value, -PRIORITY_MAX, PRIORITY_MAX));
       case 'weight':
@@ -115,7 +119,7 @@ function eachOf<T>(value: string, read: (text: string) => T | null, into: Set<T>
 /** The claims that the options make. Where every host, path or method that was named is wrong, there is none. */
 export function claimsOf(options: OptionCollector, fallback: DefaultRoute | null, warn: Warn): RouteClaim[] {
   if (options.enable === false || options.broken.has('enable')) return [];
-  const claims: RouteClaim[] = [...options.ports].map((port) => ({ kind: 'tcp', port }));
+  const claims: RouteClaim[] = tcpClaims(options);
   const namesHost = options.hosts.size > 0 || options.broken.has('host');
   const namesPath = options.uris.size > 0 || options.broken.has('path');
   if (!namesHost && !namesPath && !fallback) {
@@ -130,6 +134,16 @@ export function claimsOf(options: OptionCollector, fallback: DefaultRoute | null
   const uris = useFallback ? [fallback.uri] : options.uris.size > 0 ? [...options.uris] : ['/*'];
   for (const host of hosts) for (const uri of uris) claims.push(httpClaim(options, host, uri));
   return claims;
+}
+
+/** Ports and server names hold together. Where every one of either that was stated is wrong, there is no claim. */
+function tcpClaims({ ports, serverNames, broken }: OptionCollector): RouteClaim[] {
+  const lost = (kind: Kind, found: ReadonlySet<unknown>) => broken.has(kind) && found.size === 0;
+  if (ports.size + serverNames.size === 0 || lost('tcp', ports) || lost('sni', serverNames)) return [];
+  const names = serverNames.size > 0 ? [...serverNames] : [null];
+  return names.flatMap((sni) =>
+    (ports.size > 0 ? [...ports] : [null]).map((port) => ({ kind: 'tcp', port, sni }) as const),
+  );
 }
 
 function httpClaim(options: OptionCollector, host: string | null, uri: string): HttpClaim {

@@ -1,13 +1,17 @@
 import { connect, type OnReadOpts, type Socket } from 'node:net';
+import { hashAddress } from '../balancers/hash.ts';
 import { NO_HANDLES, Outcome, type PickContext } from '../balancers/types.ts';
 import { formatAddress } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import { HeadgateError, reasonOf } from '../core/errors.ts';
 import { type TimerWheel, WheelTimer } from '../core/timer-wheel.ts';
 import type { TableHandle } from '../upstream/handle.ts';
-import type { PlannedSubset } from '../upstream/plan.ts';
+import type { PlannedSubset, PlannedTls } from '../upstream/plan.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { originateTls } from './originate-tls.ts';
 import { OWN_FAULTS } from './own-faults.ts';
+import type { ConnectionPeers } from './peers.ts';
+import { writeProxyHeader } from './write-proxy-header.ts';
 
 /** Other nodes that are tried when the configuration does not say how many. */
 const MAX_RETRIES = 8;
@@ -15,7 +19,9 @@ const MAX_RETRIES = 8;
 export interface DialOptions {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
-  /** How the socket reads once it is connected. */
+  /** Whose connection it is made for. */
+  readonly peers: ConnectionPeers;
+  /** How the socket reads once it is connected. A TLS socket has no use for it: it reads by 'data' events. */
   readonly onread: OnReadOpts;
   /** A further node is tried. */
   onRetry(): void;
@@ -41,6 +47,8 @@ export class Dial {
   readonly #timer: WheelTimer;
   readonly #startedAt: number;
   #triedAt = 0;
+  /** Tries that failed. */
+  #failures = 0;
   #socket: Socket | null = null;
   #handle: TableHandle | null = null;
 
@@ -50,17 +58,21 @@ export class Dial {
     this.#options = options;
     this.#timer = new WheelTimer(() => this.#timedOut());
     this.#startedAt = options.clock.now();
+    if (upstream.plan.hash !== null) this.#context.hash = hashAddress(options.peers.remoteAddress ?? '');
   }
 
   start(): void {
+    const { id } = this.#upstream.plan;
     if (!this.#upstream.admits()) {
-      return this.#options.onFailed(
-        failure(`upstream ${this.#upstream.plan.id}: its circuit breaker is open`, 'BREAKER_OPEN'),
-      );
+      return this.#options.onFailed(failure(`upstream ${id}: its circuit breaker is open`, 'BREAKER_OPEN'));
     }
     const handle = this.#pick();
-    if (handle) this.#try(handle);
-    else this.#options.onFailed(failure(`upstream ${this.#upstream.plan.id} has no node to connect to`, 'NO_NODE'));
+    if (handle) return this.#try(handle);
+    this.#options.onFailed(
+      this.#upstream.selection(this.#subset).isFull(this.#context)
+        ? failure(`the nodes of upstream ${id} are at their node_limit`, 'NODES_FULL')
+        : failure(`upstream ${id} has no node to connect to`, 'NO_NODE'),
+    );
   }
 
   /** Gives up at once. Neither `onConnected` nor `onFailed` follows. */
@@ -71,6 +83,11 @@ export class Dial {
     handle.end(Outcome.aborted, this.#options.clock.now());
   }
 
+  #pick(): TableHandle | null {
+    this.#context.now = this.#options.clock.now();
+    return this.#upstream.pick(this.#context, this.#subset);
+  }
+
   #try(handle: TableHandle): void {
     const { clock, wheel, onread } = this.#options;
     const { host, port } = handle.node;
@@ -78,13 +95,35 @@ export class Dial {
     handle.begin();
     this.#triedAt = clock.now();
     wheel.arm(this.#timer, this.#upstream.plan.timeouts.connect);
-    const socket = connect({ host, port, noDelay: true, allowHalfOpen: true, onread });
+    const reading = this.#upstream.plan.stream?.tls ? {} : { onread };
+    const socket = connect({ host, port, noDelay: true, allowHalfOpen: true, ...reading });
     this.#socket = socket;
     socket.on('connect', () => this.#connected(socket));
     socket.on('error', (error) => this.#failed(error));
   }
 
   #connected(socket: Socket): void {
+    const stream = this.#upstream.plan.stream;
+    if (stream && stream.proxyProtocol !== 0) {
+      socket.write(writeProxyHeader(stream.proxyProtocol, this.#options.peers));
+    }
+    if (stream?.tls) this.#secure(socket, stream.tls);
+    else this.#ready(socket);
+  }
+
+  /** The handshake is part of the try: what fails it is tried with another node. */
+  #secure(socket: Socket, tls: PlannedTls): void {
+    const handle = this.#handle;
+    if (!handle) return;
+    socket.removeAllListeners('error');
+    socket.on('error', ignore);
+    const secure = originateTls(socket, handle.node.host, tls);
+    this.#socket = secure;
+    secure.on('secureConnect', () => this.#ready(secure));
+    secure.on('error', (error) => this.#failed(error));
+  }
+
+  #ready(socket: Socket): void {
     const handle = this.#handle;
     if (!handle) return;
     this.#stopTry();
@@ -109,6 +148,7 @@ export class Dial {
     if (!own) this.#upstream.connectFailed(handle, now);
     handle.end(own ? Outcome.aborted : Outcome.connectFailure, now);
     this.#context.tried = [...this.#context.tried, handle];
+    this.#failures += 1;
     const next = own ? null : this.#next();
     if (next) {
       this.#options.onRetry();
@@ -122,14 +162,9 @@ export class Dial {
   /** The node for a further try; null when the bounds of the upstream allow none. */
   #next(): TableHandle | null {
     const { retries, retryTimeout } = this.#upstream.plan;
-    if (this.#context.tried.length > (retries ?? MAX_RETRIES)) return null;
+    if (this.#failures > (retries ?? MAX_RETRIES)) return null;
     if (retryTimeout > 0 && this.#options.clock.now() - this.#startedAt >= retryTimeout) return null;
     return this.#pick();
-  }
-
-  #pick(): TableHandle | null {
-    this.#context.now = this.#options.clock.now();
-    return this.#upstream.pick(this.#context, this.#subset);
   }
 
   /** Ends the try under way and takes our listeners off its socket; a late error of the socket is swallowed. */
@@ -139,6 +174,7 @@ export class Dial {
     this.#handle = null;
     this.#options.wheel.remove(this.#timer);
     socket?.removeAllListeners('connect');
+    socket?.removeAllListeners('secureConnect');
     socket?.removeAllListeners('error');
     socket?.on('error', ignore);
     return socket;

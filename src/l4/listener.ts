@@ -3,10 +3,12 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
-import type { CounterBlock } from '../telemetry/counter-table.ts';
+import type { CounterBlock, CounterSums } from '../telemetry/counter-table.ts';
 import type { BreakerCells } from '../upstream/breaker-cells.ts';
 import type { NodeTable } from '../upstream/node-table.ts';
 import type { SnapshotSource } from '../upstream/snapshot.ts';
+import type { Departures } from './departures.ts';
+import type { SourceCounts } from './source-counts.ts';
 
 /** What every listener of a worker shares. */
 export interface DataPlane {
@@ -17,6 +19,11 @@ export interface DataPlane {
   readonly table: NodeTable;
   readonly routeCounters: CounterBlock;
   readonly listenerCounters: CounterBlock;
+  /** The same counters summed over all workers. */
+  readonly listenerSums: CounterSums;
+  /** Null when no listener limits its sources. */
+  readonly sources: SourceCounts | null;
+  readonly departures: Departures;
   readonly routeBreakers: BreakerCells;
 }
 
@@ -29,9 +36,29 @@ export interface ListenerPlan {
   readonly slot: number;
   /** False where the system has no SO_REUSEPORT; there is one worker then. */
   readonly reusePort: boolean;
-  /** Connections held at once; what comes above is closed and counted as refused. */
+  /** Connections that one worker holds at once; what comes above is closed and counted as refused. */
   readonly maxConnections: number;
+  readonly options: ListenerOptions;
 }
+
+/** What the configuration says of a listener besides its address. */
+export interface ListenerOptions {
+  /** Connections over all workers, and those of one source address; 0 for no bound. */
+  readonly connectionLimit: number;
+  readonly sourceLimit: number;
+  /** CIDR ranges of the proxies that may connect, each with a PROXY header; null when clients connect themselves. */
+  readonly proxies: readonly string[] | null;
+  /** Null when connections are taken as they are. */
+  readonly tls: ListenerTls | null;
+}
+
+export interface ListenerTls {
+  /** Id of the certificate for names that no other one is for, and for clients that name none; null for none. */
+  readonly certificate: string | null;
+}
+
+/** A listener of which nothing else is said. */
+export const PLAIN_LISTENER: ListenerOptions = { connectionLimit: 0, sourceLimit: 0, proxies: null, tls: null };
 
 /** An accepting socket of one worker, and the connections that came in through it. */
 export interface Listener extends Closable {

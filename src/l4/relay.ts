@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { type TimerWheel, WheelTimer } from '../core/timer-wheel.ts';
+import { reset } from './reset.ts';
 
 /** Bytes that may wait for a slow receiver before the sender is not read any more. */
 const MAX_PENDING = 128 * 1024;
@@ -8,7 +9,7 @@ const MAX_PENDING = 128 * 1024;
 export interface RelayEnd {
   /** Who ended it: the side that closed or broke first, a timeout, or the owner. */
   readonly by: 'client' | 'upstream' | 'idle' | 'shutdown';
-  /** Null when it ended in order; else the system's error code, `IDLE_TIMEOUT`, `FIN_TIMEOUT`, or what `destroy` was told. */
+  /** Null when it ended in order; else the system's error code, `IDLE_TIMEOUT`, `FIN_TIMEOUT`, `LIFETIME`, or what `destroy` was told. */
   readonly cause: string | null;
   readonly toUpstream: number;
   readonly toClient: number;
@@ -20,6 +21,8 @@ export interface RelayOptions {
   readonly idleTimeoutMs: number;
   /** The same once one side has sent its FIN. */
   readonly finTimeoutMs: number;
+  /** Milliseconds after which the stream is cut whatever it carries; 0, or left out, for never. */
+  readonly lifetimeMs?: number;
   /** Called once, when both sockets are closed. */
   onEnd(end: RelayEnd): void;
 }
@@ -40,12 +43,14 @@ export class Relay {
   readonly #upstream: Socket;
   readonly #options: RelayOptions;
   readonly #timer: WheelTimer;
+  readonly #lifetime: WheelTimer | null;
   #silenceMs: number;
   #by: RelayEnd['by'] | null = null;
   #cause: string | null = null;
   #toUpstream = 0;
   #toClient = 0;
-  #open = 2;
+  /** Sides that are closed. A socket can say so before its event does, which then comes too. */
+  readonly #closedSides = new Set<Socket>();
   #cut = false;
 
   constructor(client: Socket, upstream: Socket, options: RelayOptions) {
@@ -54,6 +59,7 @@ export class Relay {
     this.#options = options;
     this.#silenceMs = options.idleTimeoutMs;
     this.#timer = new WheelTimer(() => this.#silent());
+    this.#lifetime = options.lifetimeMs ? new WheelTimer(() => this.#break('shutdown', 'LIFETIME')) : null;
   }
 
   /** Bytes handed to the upstream so far. */
@@ -74,6 +80,7 @@ export class Relay {
     this.#listen(client);
     this.#listen(upstream);
     this.#touch();
+    if (this.#lifetime) this.#options.wheel.arm(this.#lifetime, this.#options.lifetimeMs ?? 0);
     if (initialClientBytes && initialClientBytes.length > 0) this.#clientData(initialClientBytes);
     for (const socket of [client, upstream]) {
       if (socket.readableEnded) this.#ended(socket);
@@ -134,11 +141,13 @@ export class Relay {
   }
 
   #closed(socket: Socket): void {
+    if (this.#closedSides.has(socket)) return;
     const inOrder = this.#client.readableEnded && this.#upstream.readableEnded;
     if (!inOrder) this.#fail(socket, null);
-    this.#open -= 1;
-    if (this.#open > 0) return;
+    this.#closedSides.add(socket);
+    if (this.#closedSides.size < 2) return;
     this.#options.wheel.remove(this.#timer);
+    if (this.#lifetime) this.#options.wheel.remove(this.#lifetime);
     this.#options.onEnd({
       by: this.#by ?? this.#side(socket),
       cause: this.#cause,
@@ -178,11 +187,4 @@ export class Relay {
   #side(socket: Socket): 'client' | 'upstream' {
     return socket === this.#client ? 'client' : 'upstream';
   }
-}
-
-/** An RST can't follow our own FIN: there the socket is closed, and the kernel answers what still comes with an RST. */
-function reset(socket: Socket): void {
-  if (socket.destroyed) return;
-  if (socket.writableEnded) socket.destroy();
-  else socket.resetAndDestroy();
 }

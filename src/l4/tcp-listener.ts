@@ -1,18 +1,27 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { Address } from '../core/address.ts';
 import type { Timer } from '../core/clock.ts';
-import { reasonOf } from '../core/errors.ts';
 import { WheelTimer } from '../core/timer-wheel.ts';
 import { ListenerField } from '../telemetry/counters.ts';
 import { AcceptingSocket } from './accept.ts';
+import { readClientHello } from './client-hello.ts';
 import type { DataPlane, Listener, ListenerPlan } from './listener.ts';
+import type { ConnectionPeers } from './peers.ts';
+import { Preface } from './preface.ts';
 import { ReadBufferPool } from './read-buffer.ts';
+import { reset } from './reset.ts';
 import { SparseLog } from './sparse-log.ts';
 import { StreamRouter } from './stream-router.ts';
 import { type StreamHost, type StreamSettings, TcpStream } from './tcp-stream.ts';
 
 /** How often the bytes of streams under way are added to the counters. */
 const COUNT_MS = 10_000;
+
+/** How long a client may take to say which server it wants; then it gets the default route. */
+const HELLO_MS = 5000;
+/** Bytes that are looked into for that. */
+const HELLO_BYTES = 32 * 1024;
 
 /** Accepts TCP connections and relays each to a node of the upstream that its stream route names. */
 export class TcpListener implements Listener {
@@ -23,6 +32,8 @@ export class TcpListener implements Listener {
   readonly #accepting: AcceptingSocket;
   readonly #log: SparseLog;
   readonly #streams = new Set<TcpStream>();
+  /** Clients that have not said which server they want. */
+  readonly #undecided = new Set<Socket>();
   readonly #countTimer: WheelTimer;
   #router = new StreamRouter([], 0);
 
@@ -37,14 +48,17 @@ export class TcpListener implements Listener {
       settings,
       buffers: new ReadBufferPool(),
       slot: plan.slot,
-      onUnserved: (stream, error) => this.#unserved(error.message, { route: stream.route.id, code: error.code }),
+      onUnserved: (stream, error) => {
+        const fields = { route: stream.route.id, code: error.code };
+        this.#unserved(ListenerField.refusedNode, error.message, fields);
+      },
       onDone: (stream) => this.#streams.delete(stream),
     };
     this.#accepting = new AcceptingSocket(plan, {
-      counters: plane.listenerCounters,
+      plane,
+      setting: 'stream_listen',
       pauseOnConnect: true,
-      onConnection: (client) => this.#accept(client),
-      onError: (error) => this.#log.warn('listener.accept-failed', reasonOf(error), { listener: plan.name }),
+      onConnection: (socket, peers) => this.#accept(socket, peers),
     });
   }
 
@@ -79,31 +93,65 @@ export class TcpListener implements Listener {
   #cutAt(deadline: number): Timer {
     const { clock } = this.#plane;
     return clock.after(Math.max(0, deadline - clock.now()), () => {
-      for (const stream of this.#streams) stream.destroy();
+      for (const stream of this.#streams) stream.cut('SHUTDOWN');
+      for (const socket of this.#undecided) reset(socket);
+      this.#accepting.cutEntering();
     });
   }
 
-  #accept(client: Socket): void {
-    client.on('error', ignore);
+  #accept(socket: Socket, peers: ConnectionPeers): void {
+    socket.on('error', ignore);
+    if (socket instanceof TLSSocket) {
+      const name: unknown = socket.servername;
+      this.#route(socket, peers, typeof name === 'string' ? name.toLowerCase() : null);
+    } else if (this.#router.readsServerName) {
+      this.#readServerName(socket, peers);
+    } else {
+      this.#route(socket, peers, null);
+    }
+  }
+
+  /** A client of which no name can be read, for whatever reason, gets the route for those that name none. */
+  #readServerName(socket: Socket, peers: ConnectionPeers): void {
+    let serverName: string | null = null;
+    this.#undecided.add(socket);
+    const preface = new Preface(socket, {
+      wheel: this.#plane.wheel,
+      timeoutMs: HELLO_MS,
+      maxBytes: HELLO_BYTES,
+      read: (bytes) => {
+        const hello = readClientHello(bytes);
+        if (hello.kind === 'partial') return -hello.needs;
+        if (hello.kind === 'hello') serverName = hello.serverName;
+        return 0;
+      },
+      onEnd: (end) => {
+        this.#undecided.delete(socket);
+        if (end === 'closed') reset(socket);
+        else this.#route(socket, peers, serverName);
+      },
+    });
+    preface.start();
+  }
+
+  #route(socket: Socket, peers: ConnectionPeers, serverName: string | null): void {
     const snapshot = this.#plane.snapshots.current;
-    const route = this.#router.match(client);
+    const route = this.#router.match(peers, serverName);
     const upstream = route && snapshot.upstreams.get(route.upstreamId);
     if (!upstream) {
-      client.resetAndDestroy();
-      this.#unserved(route ? 'the upstream of the route does not exist' : 'no stream route matches the connection', {
-        route: route?.id ?? null,
-        code: 'NO_ROUTE',
-      });
+      reset(socket);
+      const message = route ? 'the upstream of the route does not exist' : 'no stream route matches the connection';
+      this.#unserved(ListenerField.refusedRoute, message, { route: route?.id ?? null, code: 'NO_ROUTE', serverName });
       return;
     }
-    const stream = new TcpStream(client, route, upstream, snapshot, this.#host);
+    const stream = new TcpStream({ socket, peers }, route, upstream, snapshot, this.#host);
     if (this.#streams.size === 0) this.#plane.wheel.arm(this.#countTimer, COUNT_MS);
     this.#streams.add(stream);
     stream.start();
   }
 
-  #unserved(message: string, fields: { route: string | null; code: string }): void {
-    this.#plane.listenerCounters.add(this.#plan.slot, ListenerField.refused, 1);
+  #unserved(field: number, message: string, fields: Record<string, unknown>): void {
+    this.#plane.listenerCounters.add(this.#plan.slot, field, 1);
     this.#log.warn('stream.unserved', message, { listener: this.name, ...fields });
   }
 

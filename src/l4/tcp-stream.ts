@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { Outcome } from '../balancers/types.ts';
 import type { HeadgateError } from '../core/errors.ts';
 import { ListenerField, RouteField } from '../telemetry/counters.ts';
@@ -6,10 +7,13 @@ import type { TableHandle } from '../upstream/handle.ts';
 import type { PlannedStreamRoute } from '../upstream/plan.ts';
 import type { Snapshot } from '../upstream/snapshot.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import type { LongUse } from './departures.ts';
 import { Dial } from './dial.ts';
 import type { DataPlane } from './listener.ts';
+import type { ConnectionPeers } from './peers.ts';
 import { ReadBuffer, type ReadBufferPool } from './read-buffer.ts';
 import { Relay, type RelayEnd } from './relay.ts';
+import { reset } from './reset.ts';
 
 /** Milliseconds; 0 for no bound. */
 export interface StreamSettings {
@@ -17,6 +21,8 @@ export interface StreamSettings {
   readonly idleTimeoutMs: number;
   /** The same after one side has sent its FIN. */
   readonly finTimeoutMs: number;
+  /** From the connection to the node on, whatever it carries. */
+  readonly lifetimeMs: number;
 }
 
 /** What the streams of a listener share. */
@@ -30,10 +36,17 @@ export interface StreamHost {
   onDone(stream: TcpStream): void;
 }
 
+/** A connection that was let in, and who it is with. */
+export interface StreamClient {
+  readonly socket: Socket;
+  readonly peers: ConnectionPeers;
+}
+
 /** One client's connection from its route to its end: first a dial, during which the client is not read, then a relay. */
-export class TcpStream {
+export class TcpStream implements LongUse {
   readonly #client: Socket;
   readonly #route: PlannedStreamRoute;
+  readonly #upstream: Upstream;
   readonly #host: StreamHost;
   readonly #reader: ReadBuffer;
   /** Held until the node is settled: a long stream does not keep the snapshot that it began with. */
@@ -44,9 +57,16 @@ export class TcpStream {
   #countedToUpstream = 0;
   #countedToClient = 0;
 
-  constructor(client: Socket, route: PlannedStreamRoute, upstream: Upstream, snapshot: Snapshot, host: StreamHost) {
-    this.#client = client;
+  constructor(
+    client: StreamClient,
+    route: PlannedStreamRoute,
+    upstream: Upstream,
+    snapshot: Snapshot,
+    host: StreamHost,
+  ) {
+    this.#client = client.socket;
     this.#route = route;
+    this.#upstream = upstream;
     this.#host = host;
     this.#reader = new ReadBuffer(host.buffers);
     this.#snapshot = snapshot;
@@ -54,6 +74,7 @@ export class TcpStream {
     this.#dial = new Dial(upstream, route.subset, {
       clock: host.plane.clock,
       wheel: host.plane.wheel,
+      peers: client.peers,
       onread: { buffer: () => this.#reader.next(), callback: (length) => this.#read(length) },
       onRetry: () => host.plane.routeCounters.add(route.slot, RouteField.retries, 1),
       onConnected: (socket, handle) => this.#connected(socket, handle),
@@ -88,12 +109,12 @@ export class TcpStream {
   }
 
   /** Cuts it with an RST to both sides, whatever it is doing. */
-  destroy(): void {
-    if (this.#relay) return this.#relay.destroy('SHUTDOWN');
+  cut(cause: string): void {
+    if (this.#relay) return this.#relay.destroy(cause);
     if (!this.#dial) return;
     this.#dial.cancel();
     this.#settled();
-    this.#client.resetAndDestroy();
+    reset(this.#client);
     this.#host.onDone(this);
   }
 
@@ -101,18 +122,26 @@ export class TcpStream {
     const { plane, settings } = this.#host;
     this.#settled();
     this.#handle = handle;
-    this.#relay = new Relay(this.#client, socket, {
+    plane.departures.add(this.#upstream, handle, this);
+    const relay = new Relay(this.#client, socket, {
       wheel: plane.wheel,
-      idleTimeoutMs: settings.idleTimeoutMs,
+      idleTimeoutMs: this.#route.idleTimeout ?? settings.idleTimeoutMs,
       finTimeoutMs: settings.finTimeoutMs,
+      lifetimeMs: this.#route.maxLifetime ?? settings.lifetimeMs,
       onEnd: (end) => this.#ended(end),
     });
-    this.#relay.start();
+    this.#relay = relay;
+    if (socket instanceof TLSSocket) {
+      socket.on('data', (chunk: Buffer) => {
+        if (!relay.upstreamData(chunk, chunk.length)) socket.pause();
+      });
+    }
+    relay.start();
   }
 
   #unserved(error: HeadgateError): void {
     this.#settled();
-    this.#client.resetAndDestroy();
+    reset(this.#client);
     this.#host.onUnserved(this, error);
     this.#host.onDone(this);
   }
@@ -132,7 +161,11 @@ export class TcpStream {
   #ended(end: RelayEnd): void {
     this.count();
     this.#reader.release();
-    this.#handle?.end(outcomeOf(end), this.#host.plane.clock.now());
+    const handle = this.#handle;
+    if (handle) {
+      this.#host.plane.departures.remove(this.#upstream.plan.id, handle, this);
+      handle.end(outcomeOf(end), this.#host.plane.clock.now());
+    }
     this.#host.onDone(this);
   }
 }

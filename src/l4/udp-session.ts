@@ -1,3 +1,4 @@
+import { hashAddress } from '../balancers/hash.ts';
 import { NO_HANDLES, Outcome, type PickContext } from '../balancers/types.ts';
 import { formatAddress } from '../core/address.ts';
 import { reasonOf } from '../core/errors.ts';
@@ -6,7 +7,6 @@ import { ListenerField, RouteField } from '../telemetry/counters.ts';
 import type { TableHandle } from '../upstream/handle.ts';
 import type { PlannedStreamRoute } from '../upstream/plan.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import { hashAddress } from './hash-address.ts';
 import type { DataPlane } from './listener.ts';
 import { mayStay } from './may-stay.ts';
 import { OWN_FAULTS } from './own-faults.ts';

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { WheelTimer } from '../core/timer-wheel.ts';
+import type { ConnectionPeers } from '../l4/peers.ts';
 import type { Relay } from '../l4/relay.ts';
 import { ListenerField } from '../telemetry/counters.ts';
 import { ClientForwarding } from './client-forwarding.ts';
@@ -44,13 +45,14 @@ export class ClientConnection implements ExchangeClient {
   #headDue = true;
   #dropped = 0;
 
-  constructor(socket: Socket, owner: ConnectionOwner) {
+  /** `peers` is the socket itself, or what a proxy in front says. */
+  constructor(socket: Socket, peers: ConnectionPeers, owner: ConnectionOwner) {
     this.socket = socket;
     this.#owner = owner;
     this.forwarding = new ClientForwarding({
-      remoteAddress: socket.remoteAddress ?? '',
+      remoteAddress: peers.remoteAddress ?? '',
       scheme: 'http',
-      localPort: owner.port,
+      localPort: peers === socket ? owner.port : (peers.localPort ?? owner.port),
       trusted: owner.settings.trusted,
     });
     this.#exchange = new Exchange(owner, this);

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import { canonicalIp } from '../core/address.ts';
 import type { CidrSet } from '../core/cidr.ts';
+import { usualIp } from '../core/ip.ts';
 import type { RequestHead } from './head.ts';
 
 /** What a node is told of the client's connection. */
@@ -28,7 +28,7 @@ export class ClientForwarding {
   readonly #untrusted: string;
 
   constructor(client: ClientConnection) {
-    this.remoteAddress = canonicalIp(client.remoteAddress);
+    this.remoteAddress = usualIp(client.remoteAddress);
     this.isTrusted = client.trusted.has(this.remoteAddress);
     this.#scheme = client.scheme;
     this.#port = String(client.localPort);
@@ -52,7 +52,7 @@ export class ClientForwarding {
     return host === '' ? lines : `${lines}X-Forwarded-Host: ${host}\r\n`;
   }
 
-  /** The right-most address that is not a trusted one: who asked, as far as that can be believed. */
+  /** The right-most address that is not a trusted one: who asked, as far as that can be believed. In the usual spelling. */
   clientAddress(head: RequestHead): string {
     if (!this.isTrusted || head.forwardedFor === '') return this.remoteAddress;
     let client = this.remoteAddress;
@@ -60,7 +60,7 @@ export class ClientForwarding {
     for (let hop = hops.pop(); hop !== undefined && this.#trusted.has(client); hop = hops.pop()) {
       const address = hop.trim();
       if (isIP(address) === 0) break;
-      client = canonicalIp(address);
+      client = usualIp(address);
     }
     return client;
   }

@@ -368,7 +368,8 @@ export class Exchange implements UpstreamUser, OutboundRequest {
   #openTunnel(connection: UpstreamConnection, fromUpstream: Buffer): void {
     this.#connection = null;
     this.#record.countAnswer(this.#context.plane.clock.now());
-    openTunnel(this.#context, this.#timeouts.read, this.#client, connection, fromUpstream, (end) =>
+    const idleTimeoutMs = this.#timeouts.read;
+    openTunnel(this.#context, this.#upstream!, idleTimeoutMs, this.#client, connection, fromUpstream, (end) =>
       this.#tunnelEnded(end),
     );
   }

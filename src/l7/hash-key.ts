@@ -1,4 +1,4 @@
-import { hashAddress, hashRange } from '../balancers/hash.ts';
+import { hashRange, hashText } from '../balancers/hash.ts';
 import type { PlannedHash } from '../upstream/plan.ts';
 import type { ClientForwarding } from './client-forwarding.ts';
 import type { RequestHead } from './head.ts';
@@ -51,7 +51,7 @@ export class HashKey {
       hash = hashRange(span.text, span.start, span.end, hash);
       found = true;
     }
-    return found ? hash : hashAddress(source.forwarding.clientAddress(head));
+    return found ? hash : hashText(source.forwarding.clientAddress(head));
   }
 }
 

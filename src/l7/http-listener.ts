@@ -1,9 +1,10 @@
-import { createServer, type Server, type Socket } from 'node:net';
-import { type Address, formatAddress } from '../core/address.ts';
+import type { Socket } from 'node:net';
+import type { Address } from '../core/address.ts';
 import { reasonOf } from '../core/errors.ts';
-import { listenError } from '../core/listen-error.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
+import { AcceptingSocket } from '../l4/accept.ts';
 import type { DataPlane, Listener, ListenerPlan } from '../l4/listener.ts';
+import type { ConnectionPeers } from '../l4/peers.ts';
 import { ReadBufferPool } from '../l4/read-buffer.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
 import { ListenerField } from '../telemetry/counters.ts';
@@ -15,7 +16,6 @@ import { Router } from './router.ts';
 import type { HttpSettings } from './settings.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
-const BACKLOG = 4096;
 /** Different crashes that are reported; a bug must not fill the log. */
 const MAX_CRASH_REPORTS = 100;
 
@@ -31,7 +31,7 @@ export class HttpListener implements Listener, ConnectionOwner {
   readonly pool: ConnectionPool<UpstreamConnection>;
   draining = false;
   port: number;
-  readonly #server: Server;
+  readonly #accepting: AcceptingSocket;
   readonly #connections = new Set<ClientConnection>();
   readonly #crashes = new Set<string>();
   #routes: readonly PlannedRoute[];
@@ -50,11 +50,16 @@ export class HttpListener implements Listener, ConnectionOwner {
     this.pool = new ConnectionPool(plane.snapshots);
     this.#routes = plane.snapshots.current.routes;
     this.#router = new Router(this.#routes);
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    this.#accepting = new AcceptingSocket(plan, {
+      plane,
+      setting: 'listen',
+      pauseOnConnect: false,
+      onConnection: (socket, peers) => this.#accept(socket, peers),
+    });
   }
 
   get connections(): number {
-    return this.#connections.size;
+    return this.#accepting.connections;
   }
 
   routerOf(snapshot: Snapshot): Router {
@@ -79,26 +84,16 @@ export class HttpListener implements Listener, ConnectionOwner {
     });
   }
 
-  start(): Promise<Address> {
-    const { address, reusePort } = this.plan;
-    const server = this.#server;
-    return new Promise((resolve, reject) => {
-      const fail = (error: NodeJS.ErrnoException): void => reject(listenError(formatAddress(address), 'listen', error));
-      server.once('error', fail);
-      server.listen({ host: address.host, port: address.port, reusePort, exclusive: true, backlog: BACKLOG }, () => {
-        server.off('error', fail);
-        server.on('error', (error) => this.#acceptFailed(error));
-        const bound = server.address();
-        if (bound !== null && typeof bound === 'object') this.port = bound.port;
-        resolve({ host: address.host, port: this.port });
-      });
-    });
+  async start(): Promise<Address> {
+    const address = await this.#accepting.listen();
+    this.port = address.port;
+    return address;
   }
 
   drain(): void {
     if (this.draining) return;
     this.draining = true;
-    if (this.#server.listening) this.#server.close();
+    void this.#accepting.stop();
     for (const connection of this.#connections) connection.drain();
   }
 
@@ -108,9 +103,7 @@ export class HttpListener implements Listener, ConnectionOwner {
   }
 
   connectionClosed(connection: ClientConnection): void {
-    if (!this.#connections.delete(connection)) return;
-    this.plane.listenerCounters.add(this.plan.slot, ListenerField.closed, 1);
-    if (this.#connections.size === 0) this.#whenEmpty?.();
+    if (this.#connections.delete(connection) && this.#connections.size === 0) this.#whenEmpty?.();
   }
 
   async #close(deadline: number): Promise<void> {
@@ -118,28 +111,20 @@ export class HttpListener implements Listener, ConnectionOwner {
     const { clock } = this.plane;
     const timer = clock.after(Math.max(0, deadline - clock.now()), () => {
       for (const connection of this.#connections) connection.destroy();
+      this.#accepting.cutEntering();
     });
+    await this.#accepting.stop();
+    // A tunnel may end a little after its client.
     if (this.#connections.size > 0) await new Promise<void>((resolve) => (this.#whenEmpty = resolve));
     timer.cancel();
     this.pool.close();
   }
 
-  #accept(socket: Socket): void {
-    const { listenerCounters } = this.plane;
-    if (this.#connections.size >= this.plan.maxConnections || this.draining) {
-      listenerCounters.add(this.plan.slot, ListenerField.refused, 1);
-      socket.on('error', ignore);
-      socket.destroy();
-      return;
-    }
-    listenerCounters.add(this.plan.slot, ListenerField.accepted, 1);
-    this.#connections.add(new ClientConnection(socket, this));
-  }
-
-  /** Accepting goes on: the error of one accept, such as too many open files, says nothing about the next. */
-  #acceptFailed(error: Error): void {
-    this.plane.log.warn('http.accept-failed', `${this.name}: a connection could not be accepted: ${reasonOf(error)}`);
+  #accept(socket: Socket, peers: ConnectionPeers): void {
+    const connection = new ClientConnection(socket, peers, this);
+    this.#connections.add(connection);
+    if (this.draining) connection.drain();
+    // What a PROXY header left behind waits to be read.
+    if (socket.isPaused()) socket.resume();
   }
 }
-
-function ignore(): void {}

@@ -57,10 +57,11 @@ export const NodeField = {
 } as const;
 export const NODE_FIELDS = OUTCOMES.length + 6;
 
-/** A row per listener, HTTP and stream alike. */
+/** A row per listener, HTTP and stream alike. What is refused is counted by its reason. */
 export const ListenerField = {
   accepted: 0,
   closed: 1,
+  /** Over the listener's own limit. */
   refused: 2,
   requests: 3,
   badRequests: 4,
@@ -71,8 +72,13 @@ export const ListenerField = {
   evicted: 8,
   /** Datagrams that did not leave. */
   dropped: 9,
+  refusedSource: 10,
+  refusedRoute: 11,
+  refusedNode: 12,
+  refusedProxy: 13,
+  refusedTls: 14,
 } as const;
-export const LISTENER_FIELDS = 10;
+export const LISTENER_FIELDS = 15;
 
 export const ROUTE_CAPACITY = 16_384;
 export const LISTENER_CAPACITY = 64;

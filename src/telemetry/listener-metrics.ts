@@ -25,11 +25,7 @@ export function listenerFamilies(listeners: readonly ListenerMetrics[], sums: Co
   return [
     counter('listener_connections_total', 'Connections accepted.', ListenerField.accepted),
     family('listener_connections', 'gauge', 'Connections open now.', open),
-    counter(
-      'listener_refused_total',
-      'Connections closed at once, over a limit or without a route.',
-      ListenerField.refused,
-    ),
+    refusedFamily(listeners, sums),
     counter('listener_requests_total', 'Requests read.', ListenerField.requests),
     counter(
       'listener_bad_requests_total',
@@ -46,4 +42,29 @@ export function listenerFamilies(listeners: readonly ListenerMetrics[], sums: Co
       ListenerField.dropped,
     ),
   ];
+}
+
+/** Why a connection was closed before it was served. */
+const REFUSALS = [
+  ['limit', ListenerField.refused],
+  ['source_limit', ListenerField.refusedSource],
+  ['route', ListenerField.refusedRoute],
+  ['node', ListenerField.refusedNode],
+  ['proxy_protocol', ListenerField.refusedProxy],
+  ['tls', ListenerField.refusedTls],
+] as const;
+
+function refusedFamily(listeners: readonly ListenerMetrics[], sums: CounterSums): Family {
+  const reasons = listeners.flatMap(({ name, slot }) =>
+    REFUSALS.map(([reason, field]) => ({ name, slot, reason, field })),
+  );
+  const named = labelled(reasons, ({ name, reason }) => ({ listener: name, reason }));
+  return {
+    name: 'headgate_listener_refused_total',
+    type: 'counter',
+    help: 'Connections closed before they were served, by reason.',
+    collect: (samples) => {
+      for (const { item, labels } of named) samples.add(labels, sums.sum(item.slot, item.field));
+    },
+  };
 }

@@ -103,6 +103,37 @@ export interface Timeouts {
   readonly read: number;
 }
 
+/** How TLS is spoken to the nodes. Certificates and keys are PEM. */
+export interface PlannedTls {
+  /** Name that is asked for and that the certificate must carry; null for the node's host. */
+  readonly serverName: string | null;
+  /** False takes any certificate. */
+  readonly verify: boolean;
+  /** Authorities in place of the runtime's own. */
+  readonly ca: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
+}
+
+/** What an upstream says about streams. */
+export interface PlannedStreaming {
+  /** Version of the PROXY header that a connection begins with; 0 for none. */
+  readonly proxyProtocol: 0 | 1 | 2;
+  readonly tls: PlannedTls | null;
+  /** Milliseconds that connections to a node have left once it has gone or is unhealthy; null lets them finish. */
+  readonly closeAfter: number | null;
+}
+
+/** A certificate that listeners may show. */
+export interface PlannedCertificate {
+  readonly id: string;
+  /** Names that it is for, lower case; exact, or `*.suffix`. Empty when only a listener names it. */
+  readonly names: readonly string[];
+  /** PEM, with its chain. */
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface PlannedUpstream {
   readonly id: string;
   /** Row of the upstream's version in the node table. */
@@ -128,6 +159,8 @@ export interface PlannedUpstream {
   readonly upstreamHost: string | null;
   /** Idle connections kept per worker and node; how long (ms); how many requests one may carry. */
   readonly keepalive: { readonly size: number; readonly idleTimeout: number; readonly requests: number };
+  /** Absent when it says nothing: plain TCP. */
+  readonly stream?: PlannedStreaming;
 }
 
 export interface PlannedRoute {
@@ -164,7 +197,12 @@ export interface PlannedStreamRoute {
   readonly serverAddr: string | null;
   readonly serverPort: number | null;
   readonly remoteAddrs: readonly string[];
+  /** Names that TLS clients ask for, lower case; exact, or `*.suffix`. Empty: any client, TLS or not. */
+  readonly snis: readonly string[];
   readonly upstreamId: string;
+  /** Milliseconds in place of the general setting; null keeps that. */
+  readonly idleTimeout: number | null;
+  readonly maxLifetime: number | null;
   /** Null for all nodes of the upstream. */
   readonly subset: PlannedSubset | null;
 }
@@ -187,4 +225,6 @@ export interface PlanPatch {
   /** The whole list, when any route changed. */
   readonly routes: readonly PlannedRoute[] | null;
   readonly streamRoutes: readonly PlannedStreamRoute[] | null;
+  /** The whole list, when any certificate changed. */
+  readonly certificates?: readonly PlannedCertificate[] | null;
 }

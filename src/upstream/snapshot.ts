@@ -1,4 +1,4 @@
-import type { PlannedRoute, PlannedStreamRoute } from './plan.ts';
+import type { PlannedCertificate, PlannedRoute, PlannedStreamRoute } from './plan.ts';
 import type { Upstream } from './upstream.ts';
 
 /**
@@ -12,6 +12,7 @@ export class Snapshot {
   readonly routes: readonly PlannedRoute[];
   readonly streamRoutes: readonly PlannedStreamRoute[];
   readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly certificates: readonly PlannedCertificate[];
   users = 0;
 
   constructor(
@@ -19,11 +20,13 @@ export class Snapshot {
     routes: readonly PlannedRoute[],
     streamRoutes: readonly PlannedStreamRoute[],
     upstreams: ReadonlyMap<string, Upstream>,
+    certificates: readonly PlannedCertificate[] = [],
   ) {
     this.version = version;
     this.routes = routes;
     this.streamRoutes = streamRoutes;
     this.upstreams = upstreams;
+    this.certificates = certificates;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ListenerPlan } from '../l4/listener.ts';
+import type { SourceMemory } from '../l4/source-counts.ts';
 import type { UdpListenerPlan } from '../l4/udp-plan.ts';
 import type { CountersMemory } from '../telemetry/counters.ts';
 import type { ForwardedEvent } from '../telemetry/forwarded-log.ts';
@@ -17,7 +18,7 @@ export interface DataPathSettings {
     /** CIDR ranges of clients whose forwarding fields are believed. */
     readonly trusted: readonly string[];
   };
-  readonly stream: { readonly idleTimeoutMs: number; readonly finTimeoutMs: number };
+  readonly stream: { readonly idleTimeoutMs: number; readonly finTimeoutMs: number; readonly lifetimeMs: number };
   /** `off`, `stdout`, or the path of a file. */
   readonly accessLog: string;
 }
@@ -33,6 +34,8 @@ export interface WorkerSeed {
   readonly index: number;
   readonly nodes: NodeTableMemory;
   readonly counters: CountersMemory;
+  /** Connections by source; null when no listener limits them. */
+  readonly sources: SourceMemory | null;
   readonly breakers: BreakerMemory;
   readonly httpListeners: readonly ListenerPlan[];
   readonly tcpListeners: readonly ListenerPlan[];

@@ -68,6 +68,7 @@ export class SnapshotStore implements SnapshotSource {
         patch.routes ?? previous.routes,
         patch.streamRoutes ?? previous.streamRoutes,
         upstreams,
+        patch.certificates ?? previous.certificates,
       ),
     );
   }

@@ -3,17 +3,19 @@ import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Random } from '../core/random.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
+import { Departures } from '../l4/departures.ts';
 import type { DataPlane, Listener } from '../l4/listener.ts';
+import { SourceCounts } from '../l4/source-counts.ts';
 import { TcpListener } from '../l4/tcp-listener.ts';
 import { UdpListener } from '../l4/udp-listener.ts';
 import { explain } from '../l7/explain.ts';
 import { HttpListener } from '../l7/http-listener.ts';
 import type { HttpSettings } from '../l7/settings.ts';
 import { JsonAccessLog } from '../telemetry/access-log.ts';
-import { CounterBlock } from '../telemetry/counter-table.ts';
+import { CounterBlock, CounterSums } from '../telemetry/counter-table.ts';
 import { BreakerCells } from '../upstream/breaker-cells.ts';
 import type { ExplainQuestion, Explanation } from '../upstream/explanation.ts';
-import { NodeTable } from '../upstream/node-table.ts';
+import { Health, NodeTable } from '../upstream/node-table.ts';
 import { NodeDirectory } from './node-directory.ts';
 import type { FromWorker, ToWorker, WorkerSeed } from './protocol.ts';
 import { SnapshotStore } from './snapshot-store.ts';
@@ -76,6 +78,9 @@ export class Worker {
       table,
       routeCounters: new CounterBlock(seed.counters.routes, seed.index),
       listenerCounters: new CounterBlock(seed.counters.listeners, seed.index),
+      listenerSums: new CounterSums(seed.counters.listeners),
+      sources: seed.sources && new SourceCounts(seed.sources, seed.index),
+      departures: new Departures(this.#wheel, this.#snapshots, ({ slot }) => table.health(slot) === Health.unhealthy),
       routeBreakers: new BreakerCells(seed.breakers.routes),
     };
     this.#plane = plane;

@@ -42,7 +42,10 @@ describe('hash', () => {
     assert.equal(new Set(Array.from({ length: 10_000 }, (_, value) => mix32(value))).size, 10_000);
   });
 
-  it('knows an address in both of its forms', () => {
+  it('knows an address in every spelling, and spreads neighbours', () => {
+    assert.equal(hashAddress('2001:DB8:0::0:1'), hashAddress('2001:db8::1'));
+    const buckets = new Set(Array.from({ length: 256 }, (_, index) => hashAddress(`10.0.0.${index}`) >>> 24));
+    assert.ok(buckets.size > 128);
     assert.equal(hashAddress('::ffff:192.0.2.1'), hashAddress('192.0.2.1'));
     assert.equal(hashAddress('192.0.2.1'), hashText('192.0.2.1'));
     assert.notEqual(hashAddress('192.0.2.2'), hashAddress('192.0.2.1'));

@@ -20,7 +20,7 @@ async function checked(name: string, content?: string | Buffer) {
 test('a good file: what is in it, and exit code 0', async () => {
   assert.deepEqual(await checked('good.yaml', 'upstreams: [{id: 1, nodes: {}}, {id: 2, nodes: {}}]'), {
     code: 0,
-    text: 'good.yaml: ok (0 routes, 0 services, 2 upstreams, 0 stream routes)\n',
+    text: 'good.yaml: ok (0 routes, 0 services, 2 upstreams, 0 stream routes, 0 ssls)\n',
   });
 });
 
@@ -30,7 +30,7 @@ test('a warning is shown and does not fail the check', async () => {
     code: 0,
     text:
       'warn.yaml:2:26: warning: stream_routes[0].server_port: no stream_listen has the port 5 (the route is never used)\n' +
-      'warn.yaml: ok (0 routes, 0 services, 0 upstreams, 1 stream route)\n',
+      'warn.yaml: ok (0 routes, 0 services, 0 upstreams, 1 stream route, 0 ssls)\n',
   });
 });
 

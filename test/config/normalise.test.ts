@@ -23,6 +23,7 @@ test('without a file there are the documented defaults', () => {
     services: [],
     upstreams: [],
     stream_routes: [],
+    ssls: [],
   });
 });
 
@@ -56,6 +57,7 @@ test('the defaults of an upstream and its checks', () => {
     panic_threshold: 50,
     overprovisioning: 1.4,
     scheme: 'http',
+    on_node_gone: 'finish',
     retry_timeout: 0,
     timeout: { connect: 3, send: 60, read: 60 },
     pass_host: 'pass',
@@ -96,7 +98,7 @@ test('short forms are written out', () => {
   const match = { uris: ['/a'], hosts: ['api.example'], remote_addrs: ['::1'] };
   assert.deepEqual(document.routes, [{ id: '1', ...common, ...match, service_id: '2' }]);
   assert.deepEqual(document.services, [{ id: '2', hosts: ['a.example'], upstream_id: '3' }]);
-  assert.deepEqual(document.stream_routes, [{ id: '4', server_port: 5, remote_addrs: [], upstream_id: '3' }]);
+  assert.deepEqual(document.stream_routes, [{ id: '4', server_port: 5, remote_addrs: [], snis: [], upstream_id: '3' }]);
   const nodes = [{ host: 'a', port: 1, weight: 1, priority: 0, metadata: {} }];
   assert.deepEqual(document.upstreams[0]?.nodes, nodes);
 });

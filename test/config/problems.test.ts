@@ -199,6 +199,67 @@ const CASES: readonly (readonly [string, string, ...string[]])[] = [
     'c.yaml:1:33: services[0].upstream_id: there is no upstream with the id "shop" (add it to upstreams)',
   ],
   [
+    'a PROXY header that nobody may send',
+    'stream_listen: [{address: "127.0.0.1:1", proxy_protocol: true}]',
+    'c.yaml:1:58: stream_listen[0].proxy_protocol: nobody could connect: no proxy is trusted (add trusted_addresses here or in general)',
+  ],
+  [
+    'trust without a PROXY header',
+    'listen: [{address: "127.0.0.1:1", trusted_addresses: [10.0.0.0/8]}]',
+    'c.yaml:1:54: listen[0].trusted_addresses: has no effect without proxy_protocol (add proxy_protocol: true)',
+  ],
+  [
+    'a trusted address that is none',
+    'listen: [{address: "127.0.0.1:1", proxy_protocol: true, trusted_addresses: [proxy]}]',
+    'c.yaml:1:77: listen[0].trusted_addresses[0]: "proxy" is not an IP address or a CIDR range (write "192.0.2.7" or "10.0.0.0/8")',
+  ],
+  [
+    'a certificate without its key',
+    'stream_listen: [{address: "127.0.0.1:1", tls: {cert: a.pem}}]',
+    'c.yaml:1:54: stream_listen[0].tls.cert: needs key (add key)',
+  ],
+  [
+    'a certificate for no name',
+    'ssls: [{id: 1, cert: a.pem, key: b.pem}]',
+    'c.yaml:1:8: ssls[0]: is for no server name (add sni or snis)',
+  ],
+  [
+    'a server name that is none',
+    `stream_routes: [{id: 1, sni: "a b", ${UP}}]`,
+    'c.yaml:1:30: stream_routes[0].sni: "a b" is not a host name (write "api.example.com" or "*.example.com")',
+  ],
+  [
+    'a PROXY header for HTTP nodes',
+    'routes: [{id: a, uri: /, upstream: {nodes: {}, proxy_protocol: 1}}]',
+    'c.yaml:1:64: routes[0].upstream.proxy_protocol: is for stream routes only: HTTP requests of many clients share a connection (the route "a" sends HTTP requests to it)',
+  ],
+  [
+    'an upstream for streams behind the service of a route',
+    '{routes: [{id: a, uri: /, service_id: s}, {id: b, uri: /, service_id: s}], services: [{id: s, upstream_id: u}], upstreams: [{id: u, nodes: {}, scheme: tls}]}',
+    'c.yaml:1:152: upstreams[0].scheme: "tls" is for stream routes only (the route "a" sends HTTP requests to it)',
+  ],
+  [
+    'an entrance for connections on a UDP listener',
+    'stream_listen: [{address: "a:53", protocol: udp, max_connections_per_source: 5, tls: true}]',
+    'c.yaml:1:78: stream_listen[0].max_connections_per_source: belongs to a TCP listener (use udp.max_sessions_per_source)',
+    'c.yaml:1:86: stream_listen[0].tls: belongs to a TCP listener (leave it out)',
+  ],
+  [
+    'a server name in UDP',
+    `stream_listen: [{address: "a:53", protocol: udp}]\nstream_routes: [{id: 1, protocol: udp, sni: a.example, ${UP}}]`,
+    'c.yaml:2:45: stream_routes[0].sni: does not exist in UDP (leave it out)',
+  ],
+  [
+    'datagrams to nodes that speak TLS',
+    '{stream_listen: [{address: "a:53", protocol: udp}], stream_routes: [{id: a, protocol: udp, upstream_id: u}], upstreams: [{id: u, nodes: {}, scheme: tls}]}',
+    'c.yaml:1:149: upstreams[0].scheme: "tls" is for TCP only (the route "a" sends datagrams to it)',
+  ],
+  [
+    'TLS settings that nobody reads',
+    `stream_routes: [{id: 1, upstream: {nodes: {}, tls: {verify: false}}}]`,
+    'c.yaml:1:52: stream_routes[0].upstream.tls: has no effect without scheme: tls (add scheme: tls)',
+  ],
+  [
     'unknown service',
     'stream_routes: [{id: 1, service_id: 7}]',
     'c.yaml:1:37: stream_routes[0].service_id: there is no service with the id "7" (add it to services)',

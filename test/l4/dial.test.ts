@@ -35,7 +35,7 @@ describe('connecting to a node', { timeout: 30_000 }, () => {
     assert.equal(proxy.inflight, 0);
     assert.equal(proxy.snapshots.current.users, 0);
     assert.equal(proxy.route(RouteField.retries), 2);
-    assert.equal(proxy.count(ListenerField.refused), 1);
+    assert.equal(proxy.count(ListenerField.refusedNode), 1);
     assert.equal(proxy.events.length, 1);
     assert.match(proxy.events[0]!.message, /can't connect to 127\.0\.0\.1:\d+: .*ECONNREFUSED/);
   });

@@ -220,7 +220,7 @@ describe('TCP listener', { timeout: 30_000 }, () => {
       const peer = await client(proxy);
       await until(() => peer.ending === 'ECONNRESET');
     }
-    assert.equal(proxy.count(ListenerField.refused), 3);
+    assert.equal(proxy.count(ListenerField.refusedRoute), 3);
     assert.equal(proxy.events.length, 1);
     clock.advance(10_000);
     const last = await client(proxy);
@@ -359,7 +359,7 @@ describe('TCP listener', { timeout: 30_000 }, () => {
     const node = await backend();
     const proxy = await plane({ ports: [node.port] });
     const plan = listenerPlan(10, node.port);
-    const rival = new TcpListener(plan, proxy.dataPlane, { idleTimeoutMs: 0, finTimeoutMs: 0 });
+    const rival = new TcpListener(plan, proxy.dataPlane, { idleTimeoutMs: 0, finTimeoutMs: 0, lifetimeMs: 0 });
     await assert.rejects(rival.start(), (error) => {
       assert.ok(error instanceof HeadgateError);
       assert.equal(error.code, 'LISTEN_FAILED');

@@ -20,7 +20,7 @@ test('bulk transfers to readers that stall, or leave, get every byte right and g
   let done = 0;
   const host: StreamHost = {
     plane: proxy.dataPlane,
-    settings: { idleTimeoutMs: 0, finTimeoutMs: 0 },
+    settings: { idleTimeoutMs: 0, finTimeoutMs: 0, lifetimeMs: 0 },
     buffers,
     slot: LISTENER_SLOT,
     onUnserved: (_, error) => assert.fail(error),
@@ -30,7 +30,13 @@ test('bulk transfers to readers that stall, or leave, get every byte right and g
   };
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
     const { current } = proxy.snapshots;
-    new TcpStream(client, streamRoute({}), current.upstreams.get('u')!, current, host).start();
+    new TcpStream(
+      { socket: client, peers: client },
+      streamRoute({}),
+      current.upstreams.get('u')!,
+      current,
+      host,
+    ).start();
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

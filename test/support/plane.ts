@@ -6,7 +6,8 @@ import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Log } from '../../src/core/log.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
-import type { DataPlane, ListenerPlan } from '../../src/l4/listener.ts';
+import { Departures } from '../../src/l4/departures.ts';
+import { type DataPlane, type ListenerPlan, PLAIN_LISTENER } from '../../src/l4/listener.ts';
 import { HttpListener } from '../../src/l7/http-listener.ts';
 import type { HttpSettings } from '../../src/l7/settings.ts';
 import type { AccessEntry } from '../../src/telemetry/access-log.ts';
@@ -80,6 +81,9 @@ export class TestPlane {
       table: this.table,
       routeCounters: new CounterBlock(this.counters.routes, 0),
       listenerCounters: new CounterBlock(this.counters.listeners, 0),
+      listenerSums: new CounterSums(this.counters.listeners),
+      sources: null,
+      departures: new Departures(this.wheel, this.snapshots, () => false),
       routeBreakers: this.routeBreakers,
     };
     this.listener = new HttpListener(listenerPlan(options.listener), plane, httpSettings(options.settings), {
@@ -184,7 +188,15 @@ export class TestPlane {
 
 function listenerPlan(plan: Partial<ListenerPlan> = {}): ListenerPlan {
   const address = { host: '127.0.0.1', port: 0 };
-  return { name: '127.0.0.1:0', address, slot: 0, reusePort: false, maxConnections: 10_000, ...plan };
+  return {
+    name: '127.0.0.1:0',
+    address,
+    slot: 0,
+    reusePort: false,
+    maxConnections: 10_000,
+    options: PLAIN_LISTENER,
+    ...plan,
+  };
 }
 
 function httpSettings(settings: Partial<HttpSettings> = {}): HttpSettings {

@@ -3,14 +3,21 @@ import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Log } from '../../src/core/log.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
-import type { DataPlane, ListenerPlan } from '../../src/l4/listener.ts';
+import { Departures } from '../../src/l4/departures.ts';
+import { type DataPlane, type ListenerOptions, type ListenerPlan, PLAIN_LISTENER } from '../../src/l4/listener.ts';
+import { allocateSourceCounts, SourceCounts } from '../../src/l4/source-counts.ts';
 import { TcpListener } from '../../src/l4/tcp-listener.ts';
 import { CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
 import { allocateAllCounters } from '../../src/telemetry/counters.ts';
 import { allocateBreakers, BreakerCells } from '../../src/upstream/breaker-cells.ts';
 import { TableHandle } from '../../src/upstream/handle.ts';
-import { allocateNodeTable, NODE_CAPACITY, NodeTable } from '../../src/upstream/node-table.ts';
-import type { PlannedStreamRoute, PlannedUpstream } from '../../src/upstream/plan.ts';
+import { allocateNodeTable, Health, NODE_CAPACITY, NodeTable } from '../../src/upstream/node-table.ts';
+import type {
+  PlannedCertificate,
+  PlannedStreaming,
+  PlannedStreamRoute,
+  PlannedUpstream,
+} from '../../src/upstream/plan.ts';
 import { Snapshot, type SnapshotSource } from '../../src/upstream/snapshot.ts';
 import { Upstream } from '../../src/upstream/upstream.ts';
 import { plainUpstream, plannedNode } from './planned.ts';
@@ -31,7 +38,19 @@ export interface TcpPlaneOptions {
   readonly finTimeoutMs?: number;
   readonly maxConnections?: number;
   readonly streamRoutes?: readonly PlannedStreamRoute[];
+  readonly lifetimeMs?: number;
+  /** What each node may have under way at once. */
+  readonly nodeLimit?: number;
+  readonly listener?: Partial<ListenerOptions>;
+  readonly stream?: Partial<PlannedStreaming>;
+  readonly certificates?: readonly PlannedCertificate[];
 }
+
+export const PLAIN_STREAM: PlannedStreaming = {
+  proxyProtocol: 0,
+  tls: null,
+  closeAfter: null,
+};
 
 /** The first node that was not tried yet: a test knows which one comes. */
 const inOrder: Balancer = {
@@ -94,7 +113,7 @@ export class TcpPlane {
     this.listenerSums = new CounterSums(counters.listeners);
     const upstream = this.#upstream(options, new CounterBlock(counters.nodes, 0));
     const routes = options.streamRoutes ?? [streamRoute({})];
-    this.snapshots = new FixedSnapshots(new Snapshot(1, [], routes, new Map([['u', upstream]])));
+    this.snapshots = new FixedSnapshots(new Snapshot(1, [], routes, new Map([['u', upstream]]), options.certificates));
     this.dataPlane = {
       clock,
       wheel: this.wheel,
@@ -103,12 +122,24 @@ export class TcpPlane {
       table: this.table,
       routeCounters: new CounterBlock(counters.routes, 0),
       listenerCounters: new CounterBlock(counters.listeners, 0),
+      listenerSums: this.listenerSums,
+      sources: new SourceCounts(allocateSourceCounts(1, 1), 0),
+      departures: new Departures(
+        this.wheel,
+        this.snapshots,
+        ({ slot }) => this.table.health(slot) === Health.unhealthy,
+      ),
       routeBreakers: new BreakerCells(allocateBreakers(1024)),
     };
-    this.listener = new TcpListener(listenerPlan(options.maxConnections ?? 10_000, options.port), this.dataPlane, {
-      idleTimeoutMs: options.idleTimeoutMs ?? 0,
-      finTimeoutMs: options.finTimeoutMs ?? 0,
-    });
+    this.listener = new TcpListener(
+      listenerPlan(options.maxConnections ?? 10_000, options.port, options.listener),
+      this.dataPlane,
+      {
+        idleTimeoutMs: options.idleTimeoutMs ?? 0,
+        finTimeoutMs: options.finTimeoutMs ?? 0,
+        lifetimeMs: options.lifetimeMs ?? 0,
+      },
+    );
   }
 
   async start(): Promise<this> {
@@ -150,7 +181,10 @@ export class TcpPlane {
       timeouts: { connect: options.connectTimeout ?? 5000, send: 0, read: 0 },
       retries: options.retries ?? null,
       retryTimeout: options.retryTimeout ?? 0,
+      limited: options.nodeLimit !== undefined,
+      ...(options.stream ? { stream: { ...PLAIN_STREAM, ...options.stream } } : {}),
     };
+    for (const { slot } of nodes) this.table.setLimit(slot, options.nodeLimit ?? 0);
     const ports = { table: this.table, counters: nodeCounters, alarm: () => {} };
     const handles = nodes.map((planned) => new TableHandle(planned, plan, ports));
     return new Upstream(plan, handles, null, {
@@ -167,13 +201,14 @@ export class TcpPlane {
   }
 }
 
-export function listenerPlan(maxConnections: number, port = 0): ListenerPlan {
+export function listenerPlan(maxConnections: number, port = 0, options: Partial<ListenerOptions> = {}): ListenerPlan {
   return {
     name: `127.0.0.1:${port}`,
     address: { host: '127.0.0.1', port },
     slot: LISTENER_SLOT,
     reusePort: false,
     maxConnections,
+    options: { ...PLAIN_LISTENER, ...options },
   };
 }
 
@@ -185,7 +220,10 @@ export function streamRoute(fields: Partial<PlannedStreamRoute>): PlannedStreamR
     serverAddr: null,
     serverPort: null,
     remoteAddrs: [],
+    snis: [],
     upstreamId: 'u',
+    idleTimeout: null,
+    maxLifetime: null,
     subset: null,
     ...fields,
   };

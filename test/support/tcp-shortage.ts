@@ -9,7 +9,7 @@ process.on('message', () => {
   process.send?.({
     inflight: plane.inflight,
     connections: plane.listener.connections,
-    refused: plane.count(ListenerField.refused),
+    refused: plane.count(ListenerField.refusedNode),
     blamed: plane.node(0, NodeField.outcome + Outcome.connectFailure),
     demoted: plane.table.demotedUntil(0) > 0,
   });

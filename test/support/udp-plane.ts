@@ -3,7 +3,8 @@ import type { Address } from '../../src/core/address.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
-import type { DataPlane } from '../../src/l4/listener.ts';
+import { Departures } from '../../src/l4/departures.ts';
+import { type DataPlane, PLAIN_LISTENER } from '../../src/l4/listener.ts';
 import { UdpListener } from '../../src/l4/udp-listener.ts';
 import type { UdpListenerPlan } from '../../src/l4/udp-plan.ts';
 import { CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
@@ -89,6 +90,9 @@ export class UdpPlane {
       table: this.table,
       routeCounters: new CounterBlock(counters.routes, 0),
       listenerCounters: new CounterBlock(counters.listeners, 0),
+      listenerSums: this.#listenerSums,
+      sources: null,
+      departures: new Departures(this.wheel, this.snapshots, () => false),
       routeBreakers: new BreakerCells(allocateBreakers(8)),
     };
     this.listener = new UdpListener(udpListenerPlan(options.plan), plane, options.addresses);
@@ -196,6 +200,7 @@ export function udpListenerPlan(plan: Partial<UdpListenerPlan> = {}): UdpListene
     slot: UDP_SLOT,
     reusePort: false,
     maxConnections: 10_000,
+    options: PLAIN_LISTENER,
     idleTimeoutMs: 30_000,
     responses: null,
     maxSessions: 10_000,
@@ -212,6 +217,9 @@ export function udpRoute(fields: Partial<PlannedStreamRoute>): PlannedStreamRout
     serverAddr: null,
     serverPort: null,
     remoteAddrs: [],
+    snis: [],
+    idleTimeout: null,
+    maxLifetime: null,
     upstreamId: 'u',
     subset: null,
     ...fields,

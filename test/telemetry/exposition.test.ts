@@ -102,7 +102,14 @@ test('listeners: each counter, and open connections as the difference', async ()
   const read = (name: string) => seriesValue(metrics, `headgate_${name}`, { listener: '0.0.0.0:9080' });
   assert.equal(read('listener_connections_total'), 150);
   assert.equal(read('listener_connections'), 150 - 101);
-  assert.equal(read('listener_refused_total'), 102);
+  const refused = (reason: string) =>
+    seriesValue(metrics, 'headgate_listener_refused_total', { listener: '0.0.0.0:9080', reason });
+  assert.equal(refused('limit'), 102);
+  assert.equal(refused('source_limit'), 110);
+  assert.equal(refused('route'), 111);
+  assert.equal(refused('node'), 112);
+  assert.equal(refused('proxy_protocol'), 113);
+  assert.equal(refused('tls'), 114);
   assert.equal(read('listener_requests_total'), 103);
   assert.equal(read('listener_bad_requests_total'), 104);
   assert.equal(read('listener_received_bytes_total'), 105);

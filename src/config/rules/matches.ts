@@ -31,7 +31,14 @@ export function checkMatches(context: RuleContext): void {
 }
 
 /** Checks a field that has a short form for one entry and a long form for many. */
-function oneOrMany(context: RuleContext, item: object, path: Path, one: string, many: string, check: Check): void {
+export function oneOrMany(
+  context: RuleContext,
+  item: object,
+  path: Path,
+  one: string,
+  many: string,
+  check: Check,
+): void {
   const fields = item as Readonly<Record<string, unknown>>;
   const single = fields[one] as string | undefined;
   const list = fields[many] as readonly string[] | undefined;
@@ -54,7 +61,7 @@ function checkUri(context: RuleContext, uri: string, path: Path): void {
   }
 }
 
-function checkHost(context: RuleContext, host: string, path: Path): void {
+export function checkHost(context: RuleContext, host: string, path: Path): void {
   const name = host.startsWith('*.') ? host.slice(2) : host;
   const bare = /^\[.*\]$/.test(name) ? name.slice(1, -1) : name;
   if (isHost(bare)) return;
@@ -62,7 +69,7 @@ function checkHost(context: RuleContext, host: string, path: Path): void {
   context.error(path, `${quote(host)} is not a host name`, hint);
 }
 
-function checkRange(context: RuleContext, range: string, path: Path): void {
+export function checkRange(context: RuleContext, range: string, path: Path): void {
   if (parseCidr(range) === null) {
     context.error(path, `${quote(range)} is not an IP address or a CIDR range`, 'write "192.0.2.7" or "10.0.0.0/8"');
   }

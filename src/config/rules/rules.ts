@@ -9,6 +9,7 @@ import { checkListeners } from './listeners.ts';
 import { checkMatches } from './matches.ts';
 import { checkNodeSources } from './node-sources.ts';
 import { checkRegister } from './register.ts';
+import { checkStreamSettings } from './stream-settings.ts';
 import { checkTargets } from './targets.ts';
 import { checkUpstreams } from './upstreams.ts';
 
@@ -23,6 +24,7 @@ const RULES: readonly ((context: RuleContext) => void)[] = [
   checkMatches,
   checkTargets,
   checkUpstreams,
+  checkStreamSettings,
   checkActiveChecks,
 ];
 

@@ -11,6 +11,7 @@ import { registrySchema } from './registry.ts';
 import { routeSchema } from './route.ts';
 import { serviceSchema } from './service.ts';
 import { shutdownSchema } from './shutdown.ts';
+import { sslSchema } from './ssl.ts';
 import { streamSchema } from './stream.ts';
 import { streamRouteSchema } from './stream-route.ts';
 import { upstreamSchema } from './upstream.ts';
@@ -52,6 +53,7 @@ export const resourceSchemas = {
   services: serviceSchema,
   upstreams: upstreamSchema,
   stream_routes: streamRouteSchema,
+  ssls: sslSchema,
 };
 
 export type ResourceKind = keyof typeof resourceSchemas;
@@ -65,6 +67,7 @@ const dynamicFields = {
     Type.Array(streamRouteSchema, { description: 'Routes for TCP connections and UDP datagrams.' }),
     [],
   ),
+  ssls: withDefault(Type.Array(sslSchema, { description: 'Certificates for listeners that end TLS.' }), []),
 };
 
 export const documentSchema = strict({ ...staticFields, ...dynamicFields }, 'A configuration of Headgate.');

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { about, id, remoteAddress, remoteAddresses, serviceId, upstreamId } from './common.ts';
-import { port, strict, text } from './field.ts';
+import { port, seconds, strict, text } from './field.ts';
 import { subsetSchema } from './subset.ts';
 import { inlineUpstreamSchema } from './upstream.ts';
 
@@ -15,6 +15,18 @@ export const streamRouteSchema = strict(
     server_port: Type.Optional(port('Port on which the connection arrived. Without it any.')),
     remote_addr: Type.Optional(remoteAddress),
     remote_addrs: Type.Optional(remoteAddresses),
+    sni: Type.Optional(
+      text('Server name that TLS clients ask for, exact or with a leading `*.`; short for `snis` with one entry.'),
+    ),
+    snis: Type.Optional(
+      Type.Array(text('A server name, exact or with a leading `*.`.'), {
+        uniqueItems: true,
+        description:
+          'Server names that TLS clients ask for. It is read whether TLS is ended here or passed on. Empty: any client, TLS or not.',
+      }),
+    ),
+    idle_timeout: Type.Optional(seconds('In place of `stream.idle_timeout`, for TCP.')),
+    max_lifetime: Type.Optional(seconds('In place of `stream.max_lifetime`, for TCP.')),
     upstream: Type.Optional(inlineUpstreamSchema),
     upstream_id: Type.Optional(upstreamId),
     service_id: Type.Optional(serviceId),

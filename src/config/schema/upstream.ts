@@ -1,9 +1,10 @@
 import { Type } from 'typebox';
 import { balancingFields } from './balancing.ts';
+import { certificate, privateKey } from './certificate.ts';
 import { checksSchema } from './checks.ts';
 import { circuitBreakerSchema } from './circuit-breaker.ts';
 import { about, id } from './common.ts';
-import { count, seconds, secondsOrZero, strict, text, withDefault } from './field.ts';
+import { count, flag, seconds, secondsOrZero, strict, text, withDefault } from './field.ts';
 import { nodeLimitSchema, subsettingSchema } from './limits.ts';
 import { nodeSourceFields, nodeSourcesSchema } from './node-source.ts';
 import { spreadFields } from './spread.ts';
@@ -26,13 +27,54 @@ const keepalivePoolSchema = strict(
   'Connections to the nodes that are kept for the next request.',
 );
 
+const tlsSchema = strict(
+  {
+    sni: Type.Optional(
+      text('Server name to ask for, which the certificate must carry. Without it the node’s host.', { maxLength: 253 }),
+    ),
+    verify: withDefault(
+      flag('Whether the node’s certificate is checked. Without that anybody can stand in for it.'),
+      true,
+    ),
+    ca: Type.Optional(certificate('Authorities to check it by, in place of the usual ones.')),
+    client_cert: Type.Optional(certificate('Certificate to show to the node.')),
+    client_key: Type.Optional(privateKey('Key of `client_cert`.')),
+  },
+  'How TLS is spoken to the nodes, with `scheme: tls`.',
+);
+
+const nodeGoneSchema = Type.Union(
+  [
+    Type.Enum(['finish', 'close'], { description: '`finish` or `close`.' }),
+    strict({ close_after: seconds('Time that they have left.') }, 'They are closed when a time is over.'),
+  ],
+  {
+    description:
+      'What becomes of streams to a node that has left or turned unhealthy: they may `finish`, are closed at once with `close`, or with `close_after`.',
+    expects: '"finish", "close" or an object with `close_after`',
+  },
+);
+
 const upstreamFields = {
   ...about,
   ...balancingFields,
   ...nodeSourceFields,
   sources: Type.Optional(nodeSourcesSchema),
+  scheme: withDefault(
+    Type.Enum(['http', 'tcp', 'tls'], {
+      description:
+        'Protocol that the nodes speak. For stream routes `tls` encrypts what goes to them; any other is plain TCP.',
+    }),
+    'http',
+  ),
+  tls: Type.Optional(tlsSchema),
+  proxy_protocol: Type.Optional(
+    Type.Enum([1, 2], {
+      description: 'Version of the PROXY header that tells a node who its client is. Stream routes only.',
+    }),
+  ),
+  on_node_gone: withDefault(nodeGoneSchema, 'finish'),
   ...spreadFields,
-  scheme: withDefault(Type.Enum(['http'], { description: 'Protocol that the nodes speak.' }), 'http'),
   retries: Type.Optional(
     count(
       'Further nodes to try after a failure. Without it all others, at most 8, while no connection was made; one after a connection broke.',

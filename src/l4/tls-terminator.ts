@@ -1,0 +1,122 @@
+import type { Socket } from 'node:net';
+import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
+import { reasonOf } from '../core/errors.ts';
+import { type TimerWheel, WheelTimer } from '../core/timer-wheel.ts';
+import type { PlannedCertificate } from '../upstream/plan.ts';
+import type { SnapshotSource } from '../upstream/snapshot.ts';
+import type { ListenerTls } from './listener.ts';
+import { patternsOf } from './server-names.ts';
+
+const HANDSHAKE_MS = 10_000;
+
+interface Handshake {
+  readonly timer: WheelTimer;
+  readonly done: (secure: TLSSocket) => void;
+  /** Why it fails, as far as that is known. */
+  reason: string;
+}
+
+export interface TlsTerminatorOptions {
+  readonly tls: ListenerTls;
+  readonly wheel: TimerWheel;
+  readonly snapshots: SnapshotSource;
+  /** A handshake came to nothing; the connection is closed. May come in rapid succession. */
+  onFailed(reason: string): void;
+}
+
+/** The TLS side of a listener: handshakes with the certificate for the name that the client asks for. */
+export class TlsTerminator {
+  readonly #options: TlsTerminatorOptions;
+  /** Never listens: it is given connections. */
+  readonly #server: Server;
+  /** Under way, by both addresses. */
+  readonly #handshakes = new Map<string, Handshake>();
+  /** By id. */
+  readonly #contexts = new Map<string, { readonly of: PlannedCertificate; readonly context: SecureContext }>();
+  #known: readonly PlannedCertificate[] = [];
+  #names = new Map<string, PlannedCertificate>();
+
+  constructor(options: TlsTerminatorOptions) {
+    this.#options = options;
+    this.#server = createServer({
+      minVersion: 'TLSv1.2',
+      SNICallback: (name, answer) => this.#choose(name, answer),
+    });
+    this.#server.on('secureConnection', (secure) => this.#secured(secure));
+    this.#server.on('tlsClientError', (error, secure) => this.#failed(error, secure));
+    options.snapshots.onReplaced((snapshot) => this.#learn(snapshot.certificates));
+    this.#learn(options.snapshots.current.certificates);
+  }
+
+  /** Begins a handshake on a connection. `done` is called if it succeeds; if not, the connection is closed. */
+  handshake(raw: Socket, done: (secure: TLSSocket) => void): void {
+    const key = keyOf(raw);
+    const timer = new WheelTimer(() => {
+      handshake.reason = 'the handshake took too long';
+      raw.destroy();
+    });
+    const handshake: Handshake = { timer, done, reason: 'the client closed the connection' };
+    this.#handshakes.set(key, handshake);
+    this.#options.wheel.arm(timer, HANDSHAKE_MS);
+    raw.on('close', () => {
+      this.#options.wheel.remove(timer);
+      if (this.#handshakes.get(key) !== handshake) return;
+      this.#handshakes.delete(key);
+      this.#options.onFailed(handshake.reason);
+    });
+    this.#server.emit('connection', raw);
+  }
+
+  #secured(secure: TLSSocket): void {
+    const key = keyOf(secure);
+    const handshake = this.#handshakes.get(key);
+    // The client has gone already, and so its address.
+    if (!handshake) return void secure.destroy();
+    this.#handshakes.delete(key);
+    this.#options.wheel.remove(handshake.timer);
+    handshake.done(secure);
+  }
+
+  #failed(error: Error, secure: TLSSocket): void {
+    const handshake = this.#handshakes.get(keyOf(secure));
+    if (handshake) handshake.reason = reasonOf(error);
+    secure.destroy();
+  }
+
+  #learn(certificates: readonly PlannedCertificate[]): void {
+    if (certificates === this.#known) return;
+    this.#known = certificates;
+    this.#names = new Map();
+    for (const certificate of certificates) {
+      for (const name of certificate.names) if (!this.#names.has(name)) this.#names.set(name, certificate);
+    }
+    const own = certificates.find(({ id }) => id === this.#options.tls.certificate);
+    if (own) this.#server.setSecureContext({ cert: own.cert, key: own.key, minVersion: 'TLSv1.2' });
+  }
+
+  #choose(name: string, answer: (error: Error | null, context?: SecureContext) => void): void {
+    const pattern = patternsOf(name.toLowerCase()).find((each) => this.#names.has(each));
+    const certificate = pattern === undefined ? undefined : this.#names.get(pattern);
+    if (!certificate) return answer(null);
+    try {
+      answer(null, this.#contextOf(certificate));
+    } catch (error) {
+      answer(error as Error);
+    }
+  }
+
+  /** Made when it is first needed: with thousands of certificates that spares a slow start. */
+  #contextOf(certificate: PlannedCertificate): SecureContext {
+    const { id, cert, key } = certificate;
+    const known = this.#contexts.get(id);
+    if (known && known.of.cert === cert && known.of.key === key) return known.context;
+    const context = createSecureContext({ cert, key, minVersion: 'TLSv1.2' });
+    this.#contexts.set(id, { of: certificate, context });
+    return context;
+  }
+}
+
+/** Node gives no other way from a TLS socket to the connection that it was made of. */
+function keyOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress} ${socket.localPort}`;
+}
