@@ -101,6 +101,7 @@ export class TcpStream {
     const { plane, settings } = this.#host;
     this.#settled();
     this.#handle = handle;
+    handle.established();
     this.#relay = new Relay(this.#client, socket, {
       wheel: plane.wheel,
       idleTimeoutMs: settings.idleTimeoutMs,
