@@ -127,7 +127,10 @@ export class ConfigChurn {
     const { upstreams = [], ...document } = this.document();
     const mistakes: readonly [string, object][] = [
       ['a port out of range', { ...document, upstreams: [{ id: 'web', nodes: { '127.0.0.1:70000': 1 } }] }],
-      ['a route without its upstream', { ...document, upstreams, routes: [{ id: 'x', uri: '/', upstream_id: 'lost' }] }],
+      [
+        'a route without its upstream',
+        { ...document, upstreams, routes: [{ id: 'x', uri: '/', upstream_id: 'lost' }] },
+      ],
       ['an unknown key', { ...document, upstreams: [...upstreams.slice(1), { ...upstreams[0], wieght: 3 }] }],
       ['an id twice', { ...document, upstreams: [...upstreams, ...upstreams.slice(0, 1)] }],
     ];
@@ -157,7 +160,10 @@ export class ConfigChurn {
     const added = this.#routes.filter(({ id }) => String(id).startsWith('extra-'));
     const kind = this.pick(['add', 'add', 'remove', 'shuffle', 'change'] as const);
     if (kind === 'shuffle') {
-      this.#routes = this.#routes.map((route) => [this.below(1000), route] as const).sort((a, b) => a[0] - b[0]).map(([, route]) => route);
+      this.#routes = this.#routes
+        .map((route) => [this.below(1000), route] as const)
+        .sort((a, b) => a[0] - b[0])
+        .map(([, route]) => route);
       return 'routes in another order';
     }
     if (kind === 'add' && this.#routes.length < kept + 12) {

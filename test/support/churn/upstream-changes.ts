@@ -74,7 +74,8 @@ export const UPSTREAM_CHANGES: Readonly<Record<string, Change>> = {
     return set(upstream, { checks: { ...others, passive } });
   },
   'circuit breaker': (upstream, _ports, churn) => {
-    const breaker = churn.below(3) === 0 ? undefined : { min_requests: 20 + churn.below(50), window: 1 + churn.below(9) };
+    const breaker =
+      churn.below(3) === 0 ? undefined : { min_requests: 20 + churn.below(50), window: 1 + churn.below(9) };
     return set(upstream, { circuit_breaker: breaker });
   },
   'slow start': (upstream, _ports, churn) => {
