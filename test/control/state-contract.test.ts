@@ -13,7 +13,7 @@ import { selectReady } from '../../src/upstream/ready-set.ts';
 import type { Snapshot } from '../../src/upstream/snapshot.ts';
 import type { Upstream } from '../../src/upstream/upstream.ts';
 import { ChurnPlane } from '../support/churn/churn-plane.ts';
-import { ConfigChurn } from '../support/churn/config-churn.ts';
+import { ConfigChurn, SAME } from '../support/churn/config-churn.ts';
 
 const SEEDS = 1000;
 const STEPS = 30;
@@ -105,9 +105,11 @@ class Run {
     const step = this.#churn.next();
     this.steps.push(step.what);
     const before = this.#rows();
+    const { version } = plane.publisher;
     if (step.kind === 'refused') assert.throws(() => plane.configure(step.document), step.what);
     else if (step.kind === 'order') plane.order(step.order);
     else plane.configure(this.#churn.document());
+    if (step.what === SAME || step.kind === 'refused') assert.equal(plane.publisher.version, version, step.what);
     const after = this.#rows();
     const slots = new Set<number>();
     for (const [key, row] of after) {

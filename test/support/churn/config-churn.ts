@@ -57,6 +57,9 @@ export type ChurnStep =
   | { readonly kind: 'refused'; readonly what: string; readonly document: object }
   | { readonly kind: 'order'; readonly what: string; readonly order: ChurnOrder };
 
+/** What a step says that changes nothing. */
+export const SAME = 'the very same configuration';
+
 const HOST = '127.0.0.1';
 const ZONES = ['a', 'b', undefined];
 
@@ -95,7 +98,7 @@ export class ConfigChurn {
   /** Changes one thing. */
   next(): ChurnStep {
     const dice = this.#random.below(100);
-    if (dice < 4) return { kind: 'configure', what: 'the very same configuration' };
+    if (dice < 4) return { kind: 'configure', what: SAME };
     if (dice < 10) return this.#mistake();
     if (dice < 25) return this.#order();
     if (dice < 40) return { kind: 'configure', what: this.#changeRoutes() };
