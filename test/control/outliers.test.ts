@@ -277,6 +277,25 @@ describe('circuit breaker of an upstream', () => {
     assert.equal(worker().admits(), true, 'a new one begins closed');
   });
 
+  it('gives trials out again that a dead worker took with it', () => {
+    const { clock, use, worker, handle, nodeSlots } = setup(breaker);
+    clock.advance(1000);
+    use(1, Outcome.timeout, 10);
+    clock.advance(6000);
+    for (const port of [1, 2]) {
+      assert.equal(worker().admits(), true);
+      handle(port).begin();
+    }
+    assert.equal(nodeSlots.workerGone(0), 2);
+    clock.advance(4000);
+    assert.equal(worker().admits(), false);
+    clock.advance(2000);
+    assert.deepEqual([worker().admits(), worker().admits(), worker().admits()], [true, true, false]);
+    use(1, Outcome.success, 2);
+    clock.advance(1000);
+    assert.equal(worker().admits(), true);
+  });
+
   it('leaves no open row behind when its upstream goes', () => {
     const { clock, use, remove, worker, statistics } = setup(breaker);
     const { slot } = worker().plan;

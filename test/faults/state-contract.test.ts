@@ -150,11 +150,6 @@ describe(`the state contract over ${CHANGES} random changes under load, seed ${S
     const nodes = Object.fromEntries(
       weights.map((weight, index) => [`127.0.0.1:${backends.httpPorts[index]}`, weight]),
     );
-    for (const [key] of churn.orders) {
-      const [upstream, node] = key.split('|');
-      await gateway.post('/v1/nodes/enable', { upstream, node }, 404);
-      await gateway.post('/v1/nodes/weight', { upstream, node, weight: null }, 404);
-    }
     gateway.configure({
       ...configuration(),
       upstreams: [{ id: 'web', nodes }],
@@ -162,9 +157,14 @@ describe(`the state contract over ${CHANGES} random changes under load, seed ${S
       stream_routes: [],
     });
     await gateway.until(async () => {
-      const all = await gateway.upstreams();
-      return all.length === 1 && all[0]!.type === 'roundrobin' && all[0]!.nodes.length === weights.length;
+      const [only, ...others] = await gateway.upstreams();
+      return others.length === 0 && only!.type === 'roundrobin' && only!.nodes.length === weights.length;
     });
+    for (const node of Object.keys(nodes)) {
+      await gateway.post('/v1/nodes/enable', { upstream: 'web', node });
+      await gateway.post('/v1/nodes/weight', { upstream: 'web', node, weight: null });
+    }
+    assert.ok((await gateway.upstream('web')).nodes.every(({ override }) => override === null));
     // The patch is on its way to the workers: what they answer next comes behind it.
     for (let worker = 0; worker < 5 * WORKERS; worker++) await fetch(web);
     const counts = new Map<string, number>();
