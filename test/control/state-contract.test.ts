@@ -19,14 +19,16 @@ const SEEDS = 1000;
 const STEPS = 30;
 const WORKERS = 2;
 /** How far round robin may leave a node behind its share while everything changes, in picks. */
-const MAX_BEHIND = 4;
+const MAX_BEHIND = 6;
 const NOTHING_TRIED: readonly TableHandle[] = [];
 
 interface Use {
   readonly worker: number;
   readonly key: string;
   readonly handle: TableHandle;
-  readonly snapshot: Snapshot;
+  readonly upstream: Upstream;
+  /** Null once its answer has begun: no retry can follow. */
+  readonly snapshot: Snapshot | null;
 }
 
 class Run {
@@ -101,7 +103,7 @@ class Run {
     const { plane } = this;
     if (this.#random.below(6) === 0) plane.sick.add(1 + this.#random.below(16));
     if (this.#random.below(6) === 0) plane.sick.clear();
-    const settingsBefore = new Map(this.#churn.upstreams.map(({ id, settings }) => [id, settings]));
+    const checkedBefore = this.#checked();
     const step = this.#churn.next();
     this.steps.push(step.what);
     const before = this.#rows();
@@ -117,10 +119,18 @@ class Run {
       slots.add(row.slot);
       const known = before.get(key);
       const id = key.slice(0, key.indexOf('|'));
-      const settings = this.#churn.upstreams.find((upstream) => upstream.id === id)!.settings;
       if (known) assert.equal(row.kept, known.kept, `${step.what}: the row of ${key}`);
-      if (known && settings === settingsBefore.get(id)) assert.equal(row.judged, known.judged, `${step.what}: ${key}`);
+      // Whoever is checked as before, if by other rules, is judged as before.
+      if (known && checkedBefore.get(id) === this.#checked().get(id))
+        assert.equal(row.judged, known.judged, `${step.what}: ${key}`);
     }
+  }
+
+  /** Which kinds of checks each upstream has. */
+  #checked(): ReadonlyMap<string, string> {
+    return new Map(
+      this.#churn.upstreams.map(({ id, settings: { checks } }) => [id, `${!checks?.active} ${!checks?.passive}`]),
+    );
   }
 
   /** What must survive of each node in the plan: in any case, and as long as the checks are the same. */
@@ -162,13 +172,18 @@ class Run {
       assert.ok(upstream.handles.includes(handle), 'a node that is not of the set was picked');
       assert.ok(handle.baseWeight > 0, 'a node without a weight was picked');
       snapshot.users += 1;
-      const use = { worker, key: `${id}|${formatAddress(handle.node)}`, handle, snapshot };
+      const use = { worker, key: `${id}|${formatAddress(handle.node)}`, handle, upstream, snapshot };
       handle.begin();
       this.#open.push(use);
     }
     for (const use of this.#open.splice(0)) {
-      if (use.worker !== worker || this.#random.below(3) > 0) this.#open.push(use);
-      else this.#finish(use);
+      const fate = use.worker === worker ? this.#random.below(4) : 3;
+      if (fate === 0) this.#finish(use);
+      else if (fate > 1) this.#open.push(use);
+      else {
+        this.#release(use);
+        this.#open.push({ ...use, snapshot: null });
+      }
     }
   }
 
@@ -179,17 +194,17 @@ class Run {
       ? [Outcome.connectFailure, Outcome.reset]
       : [Outcome.success, Outcome.success, Outcome.aborted];
     const outcome = outcomes[this.#random.below(outcomes.length)]!;
-    const upstream = use.snapshot.upstreams.get(use.key.slice(0, use.key.indexOf('|')))!;
+    const { upstream, snapshot } = use;
     if (outcome === Outcome.connectFailure) upstream.connectFailed(use.handle, this.plane.clock.now());
-    const next = isSick ? upstream.pick(this.#context(use.handle), null) : null;
-    if (next) {
-      const key = `${use.key.slice(0, use.key.indexOf('|'))}|${formatAddress(next.node)}`;
+    const next = isSick && snapshot ? upstream.pick(this.#context(use.handle), null) : null;
+    if (next && snapshot) {
+      const key = `${upstream.plan.id}|${formatAddress(next.node)}`;
       assert.equal(
         this.plane.nodeSlots.get(key),
         next.slot,
         `${key} left, and its row is another's while it can be picked`,
       );
-      use.snapshot.users += 1;
+      snapshot.users += 1;
       next.begin();
       this.#open.push({ ...use, key, handle: next });
     }
@@ -200,7 +215,11 @@ class Run {
     assert.equal(this.plane.nodeSlots.get(use.key), use.handle.slot, `${use.key} lost its row while in use`);
     if (outcome === Outcome.success) use.handle.answered(1000, this.plane.clock.now());
     use.handle.end(outcome, this.plane.clock.now());
-    this.plane.seats[use.worker]!.snapshots.release(use.snapshot);
+    this.#release(use);
+  }
+
+  #release({ worker, snapshot }: Use): void {
+    if (snapshot) this.plane.seats[worker]!.snapshots.release(snapshot);
   }
 
   /** Adds to what each node is behind, if the pick was among one pool. */
