@@ -360,6 +360,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#phase = 'tunnel';
     this.#releaseSnapshot();
     this.#use.answered(this.#context.plane.clock.now());
+    this.#use.handle?.established();
     this.#record.status = 101;
     this.#toClient.added = this.#affinity.fieldFor(this.#upstream!, this.#use.handle);
     this.#toClient.head(head, true);

@@ -43,6 +43,7 @@ export class Selection {
   #reviewAt = 0;
   /** Makes left-over nodes take turns. */
   #leftOvers = 0;
+  #isRehearsal = false;
 
   constructor(
     handles: readonly TableHandle[],
@@ -86,7 +87,7 @@ export class Selection {
       this.#refresh(context.now);
     }
     if (this.#trials.length > 0 && context.tried.length === 0) {
-      const trial = this.#takeTrial();
+      const trial = this.#takeTrial(context.now);
       if (trial !== null) return trial;
     }
     const pools = this.#pools;
@@ -95,9 +96,11 @@ export class Selection {
     return handle as TableHandle | null;
   }
 
-  /** A copy with pickers of its own in the same state: what is picked there moves no cursor here. */
+  /** A copy with pickers of its own in the same state: what is picked there moves no cursor here, and takes no trial. */
   rehearsal(): Selection {
-    return new Selection(this.handles, this.#settings, this, this.#table, this.#random);
+    const copy = new Selection(this.handles, this.#settings, this, this.#table, this.#random);
+    copy.#isRehearsal = true;
+    return copy;
   }
 
   #refresh(now: number): void {
@@ -115,9 +118,12 @@ export class Selection {
     this.#reviewAt = reviewAt;
   }
 
-  #takeTrial(): TableHandle | null {
+  #takeTrial(now: number): TableHandle | null {
+    const table = this.#table;
     for (const handle of this.#trials) {
-      if (this.#table.isEjected(handle.slot) && this.#table.takeProbe(handle.slot)) return handle;
+      const { slot } = handle;
+      if (!table.isEjected(slot)) continue;
+      if (this.#isRehearsal ? table.wouldProbe(slot, now) : table.takeProbe(slot, now)) return handle;
     }
     return null;
   }

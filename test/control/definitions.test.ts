@@ -138,6 +138,11 @@ describe('staticChanges', () => {
       routes: [{ id: 'r', uri: '/', upstream: { nodes } }],
     });
     assert.deepEqual(staticChanges(before, after).sort(), ['listen', 'workers']);
+    assert.deepEqual(
+      staticChanges(before, { ...before, zone: 'b' }),
+      [],
+      'a zone is for the upstreams, which follow it',
+    );
     assert.deepEqual(staticChanges(before, before), []);
   });
 });

@@ -259,6 +259,16 @@ describe('upstream: replacement', () => {
     assert.deepEqual(picks(worker.upstream({ 1: {}, 2: {}, 3: {} }, first), 3), [3, 1, 2]);
   });
 
+  it('carries the turn of a subset over changes during which nobody asked for it', () => {
+    const { worker } = setup();
+    const all = { key: 'all', labels: {}, fallback: 'none' } as const;
+    const pick = (upstream: Upstream) => upstream.pick(context(), all)!.slot;
+    let upstream = worker.upstream({ 1: {}, 2: {}, 3: {} });
+    assert.deepEqual([pick(upstream), pick(upstream)], [1, 2]);
+    for (let change = 0; change < 3; change++) upstream = worker.upstream({ 1: {}, 2: {}, 3: {} }, upstream);
+    assert.deepEqual([pick(upstream), pick(upstream), pick(upstream)], [3, 1, 2]);
+  });
+
   it('carries nothing over to another algorithm', () => {
     const { worker } = setup();
     const first = worker.upstream({ 1: {}, 2: {} });

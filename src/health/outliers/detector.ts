@@ -89,8 +89,10 @@ export class OutlierDetector {
     for (const node of group.nodes) {
       present.add(node.key);
       const known = this.#records.get(node.key);
-      if (known && known.slot === node.slot) known.group = group;
-      else this.#add(new OutlierRecord(node, group));
+      if (known && known.slot === node.slot) {
+        known.group = group;
+        if (group.plan.shadow && known.ejection) this.#reinstate(known, 'failures are only reported from now on');
+      } else this.#add(new OutlierRecord(node, group));
     }
     for (const { key } of before) if (!present.has(key)) this.#forget(key);
   }
