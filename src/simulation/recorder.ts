@@ -26,6 +26,8 @@ export class Recorder {
   readonly #perSecond: number[][] = [];
   requests = 0;
   retries = 0;
+  /** When the last request that failed came to its end; null when none did. */
+  lastFailureAt: number | null = null;
   /** Picks of a node that had taken no connection for a second and more. */
   wrong = 0;
   /** Requests that failed although nothing stood against sending them to a node that was well. */
@@ -61,7 +63,10 @@ export class Recorder {
   /** A request came to its end; `failure` is null for success. */
   ended(startedAt: number, now: number, failure: Failure | null): void {
     this.requests += 1;
-    if (failure !== null) this.failures[failure] += 1;
+    if (failure !== null) {
+      this.failures[failure] += 1;
+      this.lastFailureAt = now;
+    }
     const time = Math.max(SMALLEST_MS, now - startedAt);
     const bucket = Math.max(0, Math.ceil(Math.log(time / SMALLEST_MS) / Math.log(GROWTH)));
     count(this.#latencies, bucket);

@@ -34,6 +34,7 @@ export function reportRows(scenario: Scenario, runs: readonly Run[]): readonly R
     ...FAILURES.filter(([failure]) => runs.some(({ record }) => record.failures[failure] > 0)).map(([failure, name]) =>
       row(`  ${name}`, ({ record }) => String(record.failures[failure])),
     ),
+    ...(runs.some(({ record }) => record.failed > 0) ? [row('last failure after', lastFailure)] : []),
     row('failed needlessly', ({ record }) => String(record.lost)),
     row('retries', ({ record }) => String(record.retries)),
     ...[0.5, 0.99, 0.999].map((share) =>
@@ -90,6 +91,10 @@ function shareRows({ events = [], nodes }: Scenario, runs: readonly Run[]): Repo
     const sums = shares.map((share) => targets.reduce((sum, target) => sum + (share.get(target) ?? 0), 0));
     return [`share of ${name}`, ...sums.map(percent)];
   });
+}
+
+function lastFailure({ record: { lastFailureAt } }: Run): string {
+  return lastFailureAt === null ? 'none' : `${(lastFailureAt / 1000).toFixed(1)} s`;
 }
 
 function percent(share: number): string {
