@@ -25,11 +25,14 @@ export function scenarioFrom(data: unknown, file: string): Scenario {
 }
 
 function problemOf(data: unknown): string {
-  const [first] = Value.Errors(scenarioSchema, data);
-  const place = first?.instancePath.slice(1).replaceAll('/', '.') ?? '';
-  const unknown = (first?.params as { additionalProperties?: readonly string[] } | undefined)?.additionalProperties;
-  const message = unknown ? `there is no field "${unknown[0]}"` : (first?.message ?? 'is not valid');
-  return place === '' ? message : `${place}: ${message}`;
+  const errors = Value.Errors(scenarioSchema, data);
+  // What is said first of an unknown field is less clear than what is said of the object that has it.
+  const ofObject = errors.find(({ keyword }) => keyword === 'additionalProperties');
+  const { instancePath = '', message = 'is not valid', params } = ofObject ?? errors[0] ?? {};
+  const place = instancePath.slice(1).replaceAll('/', '.');
+  const unknown = (params as { additionalProperties?: readonly string[] } | undefined)?.additionalProperties?.[0];
+  const problem = unknown === undefined ? message : `there is no field "${unknown}"`;
+  return place === '' ? problem : `${place}: ${problem}`;
 }
 
 function wrong(file: string, problem: string): HeadgateError {

@@ -8,6 +8,8 @@ export type BalancerName = (typeof BALANCERS)[number];
 export const QUIET_FROM = 4;
 export const DURATION = 10;
 
+const LAYOUTS = ['flat', 'flat', 'tiers', 'zones'] as const;
+
 type FaultKind = NonNullable<NonNullable<ScenarioEvent['fail']>>['kind'];
 
 /** An upstream, a fleet and faults that follow from the seed alone. The node `rock` is never touched. */
@@ -19,7 +21,10 @@ export function randomScenario(seed: number): { readonly scenario: Scenario; rea
   const weighted = balancer !== 'least_conn' && random.next() < 0.5;
   const weight = () => (weighted ? 1 + random.below(5) : 1);
   const latency = { median: 4, p99: 12 };
-  const others = Array.from({ length: count }, (_, index) => ({ name: `n${index}`, weight: weight(), latency }));
+  const layout = LAYOUTS[random.below(LAYOUTS.length)]!;
+  const others = Array.from({ length: count }, (_, index) => {
+    return { name: `n${index}`, weight: weight(), latency, ...place(layout, random.next() < 0.5) };
+  });
   return {
     balancer,
     scenario: {
@@ -28,11 +33,23 @@ export function randomScenario(seed: number): { readonly scenario: Scenario; rea
       workers: 1 + random.below(4),
       rate: 150 + random.below(250),
       writes: random.next() < 0.5 ? 0 : 0.3,
-      upstream: upstream(balancer, random),
-      nodes: [{ name: 'rock', weight: weight(), latency }, ...others],
+      upstream: {
+        ...upstream(balancer, random),
+        ...(layout === 'zones' ? { zone_preference: { spill_over: 70 } } : {}),
+      },
+      ...(layout === 'zones' ? { zone: 'near' } : {}),
+      nodes: [{ name: 'rock', weight: weight(), latency, ...place(layout, true) }, ...others],
       events: faults(others, random),
     },
   };
+}
+
+type Layout = (typeof LAYOUTS)[number];
+
+/** `first`: in what takes the traffic while it can, where the rock always is. */
+function place(layout: Layout, first: boolean) {
+  if (layout === 'tiers') return { priority: first ? 1 : 0 };
+  return layout === 'zones' ? { metadata: { zone: first ? 'near' : 'far' } } : {};
 }
 
 function upstream(type: BalancerName, random: Random): Record<string, unknown> {
