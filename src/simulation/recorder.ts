@@ -11,16 +11,17 @@ const KNOWN_AFTER_MS = 1000;
 
 /**
  * Why a request failed. `answer`: the node's answer was an error. `timeout`: no answer in time. `broken`: the connection
- * broke, and the request could not be sent again. `unconnected`: no node took a connection. `shed`: the breaker was open.
+ * broke, and the request could not be sent again. `unconnected`: no node took a connection. `full`: the nodes were at
+ * their limits. `shed`: the breaker was open.
  */
-export type Failure = 'answer' | 'timeout' | 'broken' | 'unconnected' | 'shed';
+export type Failure = 'answer' | 'timeout' | 'broken' | 'unconnected' | 'full' | 'shed';
 
 /** What a run came to: picks by node and time, and the time that requests took. Times are milliseconds since its start. */
 export class Recorder {
   /** By node: picks in each stretch of time. */
   readonly picks = new Map<string, number[]>();
   readonly fairShare = new FairShare();
-  readonly failures: Record<Failure, number> = { answer: 0, timeout: 0, broken: 0, unconnected: 0, shed: 0 };
+  readonly failures: Record<Failure, number> = { answer: 0, timeout: 0, broken: 0, unconnected: 0, full: 0, shed: 0 };
   readonly #latencies: number[] = [];
   /** By second, for the chart. */
   readonly #perSecond: number[][] = [];

@@ -11,6 +11,7 @@ const FAILURES: readonly (readonly [Failure, string])[] = [
   ['timeout', 'no answer in time'],
   ['broken', 'connection broke'],
   ['unconnected', 'no connection'],
+  ['full', 'nodes at their limits'],
   ['shed', 'breaker open'],
 ];
 

@@ -100,10 +100,11 @@ export class Traffic {
     const { clock, fleet } = this.#parts;
     const now = clock.now();
     const { upstream, hash, tried } = request;
-    const handle = upstream.pick({ hash, now, tried }, null);
+    const context = { hash, now, tried };
+    const handle = upstream.pick(context, null);
     const node = handle && fleet.node(handle.node.host);
     if (!handle || !node) {
-      this.#finish(request, 'unconnected');
+      this.#finish(request, upstream.selection(null).isFull(context) ? 'full' : 'unconnected');
       return null;
     }
     this.handles.add(handle);
