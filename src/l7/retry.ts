@@ -42,7 +42,7 @@ export interface RetryLimits {
 export type RetryDecision = 'refresh' | 'move' | 'give-up';
 
 /** Nodes tried besides the first when the configuration sets no number. */
-const MAX_MOVES = 8;
+const MAX_MOVES = 16;
 
 /** Methods that may be sent twice (RFC 9110 §9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);

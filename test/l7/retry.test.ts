@@ -25,8 +25,8 @@ describe('the decision to retry', () => {
   const table: [string, Partial<FailedTry>, Partial<RetryLimits>, ReturnType<typeof decideRetry>][] = [
     ['no connection', { kind: 'connect', nothingSent: true }, {}, 'move'],
     ['no connection, POST', { kind: 'connect', nothingSent: true, method: 'POST' }, {}, 'move'],
-    ['no connection, the eighth time', { kind: 'connect', nothingSent: true, moved: 7 }, {}, 'move'],
-    ['no connection, the ninth time', { kind: 'connect', nothingSent: true, moved: 8 }, {}, 'give-up'],
+    ['no connection, the sixteenth time', { kind: 'connect', nothingSent: true, moved: 15 }, {}, 'move'],
+    ['no connection, the seventeenth time', { kind: 'connect', nothingSent: true, moved: 16 }, {}, 'give-up'],
     ['no connection, retries 0', { kind: 'connect', nothingSent: true }, { retries: 0 }, 'give-up'],
     ['no connection, retries used up', { kind: 'connect', nothingSent: true, moved: 2 }, { retries: 2 }, 'give-up'],
     [

@@ -53,6 +53,7 @@ class Worker {
     nodes: Record<number, Given>,
     previous: Upstream | null = null,
     balancer = createRoundRobin(noChance),
+    limited = false,
   ): Upstream {
     const handles = Object.entries(nodes).map(([slot, given]) => this.handle(Number(slot), given));
     const counted: Balancer = {
@@ -66,6 +67,7 @@ class Worker {
       id: 'u',
       slot: ROW,
       ...plainUpstream,
+      limited,
       nodes: handles.map(({ slot, node }) => ({ slot, node, override: null })),
     };
     return new Upstream(plan, handles, previous, {
@@ -98,6 +100,23 @@ describe('upstream: pick', () => {
     const upstream = worker.upstream({ 1: {}, 2: {}, 3: {} });
     assert.deepEqual(picks(upstream, 6), [1, 2, 3, 1, 2, 3]);
     assert.equal(worker.builds, 1);
+  });
+
+  it('takes the trial of an ejected node only for a use, which ends it', () => {
+    const { worker, control, clock } = setup();
+    const upstream = worker.upstream({ 1: {}, 2: {} }, null, createRoundRobin(noChance), true);
+    control.eject(2, clock.now() - 1);
+    control.bump(ROW);
+    assert.equal(upstream.selection(null).rehearsal().pick(context(), 1)?.slot, 2, 'a rehearsal says who it would be');
+    assert.equal(control.wouldProbe(2, clock.now()), true);
+    control.setLimit(2, 1);
+    worker.table.begin(2);
+    assert.deepEqual(picks(upstream, 2), [1, 1]);
+    assert.equal(control.wouldProbe(2, clock.now()), true, 'at its limit the node is not tried, and its trial stays');
+    worker.table.end(2);
+    assert.deepEqual(picks(upstream, 3), [2, 1, 1]);
+    assert.equal(control.wouldProbe(2, clock.now()), false);
+    assert.equal(upstream.selection(null).rehearsal().pick(context(), 1)?.slot, 1);
   });
 
   it('gives null when there is no node, or none with a weight', () => {

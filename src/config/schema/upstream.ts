@@ -77,7 +77,7 @@ const upstreamFields = {
   ...spreadFields,
   retries: Type.Optional(
     count(
-      'Further nodes to try after a failure. Without it all others, at most 8, while no connection was made; one after a connection broke.',
+      'Further nodes to try after a failure. Without it all others, at most 16, while no connection was made; one after a connection broke.',
       0,
       100,
     ),
