@@ -12,7 +12,7 @@ import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { hasProgram } from './lib/binaries.ts';
-import { type Experiment, faults, perform, restart } from './resilience/experiments.ts';
+import { faults, perform, restart } from './resilience/experiments.ts';
 import { Fleet } from './resilience/fleet.ts';
 import { type Result, resultOf, tables } from './resilience/report.ts';
 import type { Row } from './resilience/row.ts';
@@ -44,7 +44,7 @@ async function measureAll(rows: readonly Row[]): Promise<Result[]> {
       for (const experiment of experiments) {
         // The other way round every second time: whoever comes last must not always come last.
         for (const row of round % 2 === 1 ? rows : rows.toReversed()) {
-          if (!applies(experiment, row)) continue;
+          if (!row.experiments.includes(experiment.name)) continue;
           const result = resultOf(experiment, row, round, await perform(experiment, row, fleet, settings));
           results.push(result);
           console.log(line(result));
@@ -55,11 +55,6 @@ async function measureAll(rows: readonly Row[]): Promise<Result[]> {
     await fleet.close();
   }
   return results;
-}
-
-/** Nodes that announce themselves are a matter of the restart. */
-function applies(experiment: Experiment, row: Row): boolean {
-  return experiment.name === 'restart' || row.registryPort === null;
 }
 
 function line({ experiment, round, row, requests, failed, p50, p99, loadAverage, failures }: Result): string {

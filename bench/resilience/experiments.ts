@@ -4,7 +4,7 @@ import { type Running, start, waitForPort } from '../lib/process.ts';
 import { type Announce, type Fleet, NODE_PORTS } from './fleet.ts';
 import type { Order } from './node.ts';
 import { OpenLoop, type Sample } from './open-loop.ts';
-import type { Row } from './row.ts';
+import type { ExperimentName, Row } from './row.ts';
 
 export const FAULTS = ['slow', 'failing', 'flapping'] as const;
 const [SLOW = 0, FAILING = 0, FLAPPING = 0] = NODE_PORTS;
@@ -24,7 +24,7 @@ const DOWN_MS = 500;
 const BETWEEN_MS = 1000;
 
 export interface Experiment {
-  readonly name: 'faults' | 'restart';
+  readonly name: ExperimentName;
   /** Begins when the load does, on nodes that are well; resolves when its part is over. */
   disturb(fleet: Fleet, announce: Announce | null): Promise<void>;
 }

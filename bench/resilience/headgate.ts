@@ -31,8 +31,12 @@ function fixed(type: string, passive: object, settings: object = {}): RowMaker['
 
 const HOW = '`checks.passive: {failure_ratio: {}, success_rate: {}}`, all else at its default; no active checks';
 
+/** Some balancers stand for all in the restart, where nodes are equal. */
+const RESTARTED = new Set(['roundrobin', 'ewma']);
+
 function balancer(type: string, settings: object = {}, more = ''): RowMaker {
   return {
+    experiments: RESTARTED.has(type) ? ['faults', 'restart'] : ['faults'],
     name: `headgate ${type}`,
     program: 'headgate',
     how: `\`type: ${type}\`${more}; ${HOW}`,
@@ -48,12 +52,21 @@ export const headgateRows: readonly RowMaker[] = [
   balancer('chash', { hash_on: 'vars', key: 'uri' }, ', `key: uri`'),
   {
     name: 'headgate ewma, eager',
+    experiments: ['faults'],
     program: 'headgate',
     how: '`type: ewma`, `checks.passive.unhealthy.http_failures: 1`: one 500 is enough, as for Traefik’s default and nginx with `http_500`',
     make: fixed('ewma', { ...PASSIVE, unhealthy: { http_failures: 1 } }),
   },
   {
+    name: 'headgate ewma, retry_statuses',
+    experiments: ['faults'],
+    program: 'headgate',
+    how: '`type: ewma` as above, and `retry_statuses: [500]`: a GET that is answered so is sent once more, to another node',
+    make: fixed('ewma', PASSIVE, { retry_statuses: [500] }),
+  },
+  {
     name: 'headgate registry',
+    experiments: ['restart'],
     program: 'headgate',
     how: '`type: ewma`; the nodes announce themselves to the embedded registry',
     registry: true,

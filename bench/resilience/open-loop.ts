@@ -26,7 +26,8 @@ export class OpenLoop {
   readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 1024 });
   readonly #port: number;
   readonly #rate: number;
-  readonly #random = seededRandom(1);
+  readonly #arrivals = seededRandom(1);
+  readonly #items = seededRandom(2);
   readonly #samples: Sample[] = [];
   #underWay = 0;
 
@@ -40,9 +41,8 @@ export class OpenLoop {
     const began = performance.now();
     let due = this.#gap();
     while (due < milliseconds) {
-      for (const now = performance.now() - began; due <= now; due += this.#gap()) {
-        if (due < milliseconds) this.#send(began, due);
-      }
+      const until = Math.min(performance.now() - began, milliseconds);
+      for (; due < until; due += this.#gap()) this.#send(began, due);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     while (this.#underWay > 0) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -54,7 +54,7 @@ export class OpenLoop {
   }
 
   #gap(): number {
-    return -Math.log(1 - this.#random.next()) / this.#rate;
+    return -Math.log(1 - this.#arrivals.next()) / this.#rate;
   }
 
   #send(began: number, at: number): void {
@@ -67,7 +67,7 @@ export class OpenLoop {
       this.#underWay -= 1;
       this.#samples.push({ at, took: performance.now() - began - at, status, node, error });
     };
-    const path = `/items/${this.#random.below(10_000)}`;
+    const path = `/items/${this.#items.below(10_000)}`;
     const outgoing = request({ agent: this.#agent, host: '127.0.0.1', port: this.#port, path, timeout: PATIENCE_MS });
     outgoing.on('timeout', () => outgoing.destroy(new Error('no answer in time')));
     outgoing.on('error', (error) => done(0, '', error.message));

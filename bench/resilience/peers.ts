@@ -68,16 +68,7 @@ function envoy(path: string, place: Place): readonly string[] {
     connect_timeout: '3s',
     load_assignment: { cluster_name: 'nodes', endpoints: [{ lb_endpoints: endpoints }] },
     outlier_detection: { max_ejection_percent: 30 },
-    health_checks: [
-      {
-        timeout: '1s',
-        interval: '1s',
-        no_traffic_interval: '1s',
-        unhealthy_threshold: 2,
-        healthy_threshold: 2,
-        http_health_check: { path: '/health' },
-      },
-    ],
+    circuit_breakers: { thresholds: [{ max_retries: 1000 }] },
   };
   const retry = {
     retry_on: 'connect-failure,refused-stream,reset',
@@ -157,33 +148,44 @@ const TRAEFIK_HOW =
 export const peerRows: readonly RowMaker[] = [
   {
     name: 'nginx',
+    experiments: ['faults', 'restart'],
     program: 'nginx',
     how: '`least_conn`; `max_fails=1 fail_timeout=10s` and `proxy_next_upstream error timeout`, its defaults; it has no active checks',
     make: nginx(''),
   },
   {
     name: 'nginx, http_500',
+    experiments: ['faults'],
     program: 'nginx',
     how: 'the same with `proxy_next_upstream error timeout http_500`: a 500 counts as a failure and the request is sent again',
     make: nginx(' http_500'),
   },
   {
     name: 'haproxy',
+    experiments: ['faults', 'restart'],
     program: 'haproxy-new',
     how: '`leastconn`; `option httpchk` of `/health` every second, `fall 2 rise 2`, `observe layer7 error-limit 5 on-error mark-down`; `retry-on conn-failure empty-response`, `option redispatch 1`',
     make: haproxy,
   },
   {
     name: 'envoy',
+    experiments: ['faults', 'restart'],
     program: 'envoy',
-    how: '`LEAST_REQUEST`; health check of `/health` every second, 2 to fall and to rise; `outlier_detection` at its defaults but `max_ejection_percent: 30`; `retry_on: connect-failure,refused-stream,reset`, 3 retries on other hosts',
+    how: '`LEAST_REQUEST`; `outlier_detection` at its defaults but `max_ejection_percent: 30`, as Headgate’s; `retry_on: connect-failure,refused-stream,reset`, 3 retries on other hosts, `max_retries` of the circuit breaker 1000 (the default of 3 under way at once fails hundreds); no health check, since its successes would undo what outlier detection found',
     make: envoy,
   },
-  { name: 'traefik p2c', program: 'traefik', how: `\`strategy: p2c\`; ${TRAEFIK_HOW}`, make: traefik('p2c') },
+  {
+    name: 'traefik p2c',
+    program: 'traefik',
+    how: `\`strategy: p2c\`; ${TRAEFIK_HOW}`,
+    experiments: ['faults', 'restart'],
+    make: traefik('p2c'),
+  },
   {
     name: 'traefik leasttime',
     program: 'traefik',
     how: `\`strategy: leasttime\`; ${TRAEFIK_HOW}`,
+    experiments: ['faults'],
     make: traefik('leasttime'),
   },
 ];

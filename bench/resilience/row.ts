@@ -2,6 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { binaries } from '../lib/binaries.ts';
 
+export type ExperimentName = 'faults' | 'restart';
+
 /** A proxy with one configuration: a row of the tables. */
 export interface Row {
   /** Program and variant, such as `headgate ewma`. */
@@ -9,6 +11,7 @@ export interface Row {
   readonly version: string;
   /** How it was configured, in a sentence. */
   readonly how: string;
+  readonly experiments: readonly ExperimentName[];
   /** Port of the registry that its nodes announce themselves to; null for fixed nodes. */
   readonly registryPort: number | null;
   readonly port: number;
@@ -26,6 +29,7 @@ export interface RowMaker {
   readonly name: string;
   readonly program: keyof typeof binaries | 'headgate';
   readonly how: string;
+  readonly experiments: readonly ExperimentName[];
   readonly registry?: true;
   make(path: string, place: Place): readonly string[];
 }

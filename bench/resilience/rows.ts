@@ -14,7 +14,7 @@ export function prepareRows(directory: string, only: readonly string[]): { rows:
   const missing = new Set<string>();
   [...headgateRows, ...peerRows].forEach((maker, index) => {
     if (only.length > 0 && !only.some((text) => maker.name.includes(text))) return;
-    const { name, program, how } = maker;
+    const { name, program, how, experiments } = maker;
     const found = program === 'headgate' ? { path: process.execPath, version: process.version } : binaries[program]();
     if (!found) {
       missing.add(program);
@@ -28,6 +28,7 @@ export function prepareRows(directory: string, only: readonly string[]): { rows:
       name,
       version: found.version,
       how,
+      experiments,
       registryPort: registry,
       port,
       command: maker.make(found.path, place),
