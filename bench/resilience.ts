@@ -8,7 +8,7 @@
  * that are not installed (bench/install-peers.sh) are left out.
  */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release, tmpdir } from 'node:os';
+import { cpus, getPriority, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { hasProgram } from './lib/binaries.ts';
@@ -71,6 +71,7 @@ function save(rows: readonly Row[], results: readonly Result[]): void {
     cores: cpus().length,
     kernel: release(),
     date: new Date().toISOString().slice(0, 10),
+    niceness: getPriority(),
   };
   const { rounds, seconds, rate } = values;
   const command = `npm run bench:resilience -- --rounds ${rounds} --seconds ${seconds} --rate ${rate}`;
@@ -81,7 +82,7 @@ function save(rows: readonly Row[], results: readonly Result[]): void {
   const page = `# Bad nodes, side by side, ${machine.date}
 
 ${machine.cores} × ${machine.cpu}, Linux ${machine.kernel}. One core for the proxy, the other for the ten nodes and the load. Load average of the
-machine when a run began: ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}. Command: \`${command}\`. Medians over the rounds; of failed requests the fewest and the most.
+machine when a run began: ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}, niceness of all that was measured ${machine.niceness}. Command: \`${command}\`. Medians over the rounds; of failed requests the fewest and the most.
 ${tables(rows, results)}
 ## How each was configured
 

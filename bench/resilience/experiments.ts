@@ -25,7 +25,7 @@ const BETWEEN_MS = 1000;
 
 export interface Experiment {
   readonly name: ExperimentName;
-  /** Begins when the load does, on nodes that are well; resolves when its part is over. */
+  /** Begins with the load, on nodes that are well; resolves when its part is over. The load goes on until then. */
   disturb(fleet: Fleet, announce: Announce | null): Promise<void>;
 }
 
@@ -74,9 +74,8 @@ export async function perform(experiment: Experiment, row: Row, fleet: Fleet, se
     await load.run(WARM_UP_MS);
     const began = performance.now();
     const disturbed = experiment.disturb(fleet, announce);
-    const samples = await load.run(settings.seconds * 1000);
+    const samples = await load.run(settings.seconds * 1000, disturbed);
     const seconds = (performance.now() - began) / 1000;
-    await disturbed;
     return { samples, seconds, loadAverage };
   } finally {
     load.close();

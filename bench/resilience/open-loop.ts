@@ -36,16 +36,25 @@ export class OpenLoop {
     this.#rate = perSecond / 1000;
   }
 
-  /** Sends for so long, waits for what is under way, and returns what came of each request, in order of their ends. */
-  async run(milliseconds: number): Promise<readonly Sample[]> {
+  /**
+   * Sends for so long, and until `other` is over; waits for what is under way, and returns what came of each request, in
+   * order of their ends.
+   */
+  async run(milliseconds: number, other: Promise<void> = Promise.resolve()): Promise<readonly Sample[]> {
+    let isOver = false;
+    const noted = other.finally(() => {
+      isOver = true;
+    });
     const began = performance.now();
     let due = this.#gap();
-    while (due < milliseconds) {
-      const until = Math.min(performance.now() - began, milliseconds);
+    while (due < milliseconds || !isOver) {
+      const now = performance.now() - began;
+      const until = isOver ? Math.min(now, milliseconds) : now;
       for (; due < until; due += this.#gap()) this.#send(began, due);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     while (this.#underWay > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await noted;
     return this.#samples.splice(0);
   }
 
