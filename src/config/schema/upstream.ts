@@ -83,6 +83,14 @@ const upstreamFields = {
     ),
   ),
   retry_timeout: withDefault(secondsOrZero('Time after which no further try begins; 0 for no bound.'), 0),
+  retry_statuses: withDefault(
+    Type.Array(Type.Integer({ minimum: 400, maximum: 599 }), {
+      uniqueItems: true,
+      description:
+        'Statuses after which a request is sent once more, to another node: if its method allows that (GET, HEAD, PUT, …) and nothing of a body was sent.',
+    }),
+    [],
+  ),
   timeout: withDefault(timeoutSchema, {}),
   pass_host: withDefault(
     Type.Enum(['pass', 'node', 'rewrite'], {
