@@ -18,6 +18,7 @@ export function chart(scenario: Scenario, runs: readonly Run[]): string {
   const tail = tailPanel(runs, scenario, GAP + runs.length * (PANEL + GAP));
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="11">`,
+    `<title>${escaped(scenario.name ?? 'scenario')}</title>`,
     '<rect width="100%" height="100%" fill="white"/>',
     `<text x="${LEFT}" y="16" font-size="14">${escaped(scenario.name ?? 'scenario')}</text>`,
     ...panels,
