@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -93,6 +94,20 @@ export async function talkOverTcp(name: string, port: number): Promise<Talker> {
   );
   socket.on('data', (chunk: Buffer) => conversation.receive(chunk.toString()));
   socket.on('close', () => conversation.broke('the stream was cut'));
+  socket.on('error', (error) => conversation.broke(error.message));
+  return conversation;
+}
+
+export async function talkOverUdp(name: string, port: number): Promise<Talker> {
+  const socket = createSocket('udp4');
+  socket.connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  const conversation = new Conversation(
+    name,
+    (text) => socket.send(text),
+    () => socket.close(),
+  );
+  socket.on('message', (datagram) => conversation.receive(datagram.toString()));
   socket.on('error', (error) => conversation.broke(error.message));
   return conversation;
 }
