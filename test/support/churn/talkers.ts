@@ -12,7 +12,7 @@ export interface Talker {
   readonly failures: readonly string[];
   /** Texts that came back. */
   readonly heard: number;
-  /** Ends the conversation in order. */
+  /** Ends the conversation in order. Idempotent. */
   stop(): Promise<void>;
 }
 
@@ -22,7 +22,7 @@ class Conversation implements Talker {
   heard = 0;
   readonly #name: string;
   readonly #loop: Promise<void>;
-  readonly #close: () => void;
+  #close: () => void;
   #stopping = false;
   #arrived: (text: string) => void = () => {};
 
@@ -47,6 +47,7 @@ class Conversation implements Talker {
     this.#stopping = true;
     await this.#loop;
     this.#close();
+    this.#close = () => {};
   }
 
   async #talk(send: (text: string) => void): Promise<void> {
