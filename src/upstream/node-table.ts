@@ -4,8 +4,8 @@ import { OUTCOMES, type Outcome } from '../balancers/types.ts';
  * The node table: what every thread knows of every node, as numbers in shared memory.
  *
  * The control thread assigns slots, one per identity (upstream id + host:port). Each cell has a named writer, so no cell
- * needs a lock: health belongs to the control thread, in-flight counts are added to by all with atomics.
- * A worker also keeps its own share of the in-flight count, so that a dead worker's share can be taken back.
+ * needs a lock: health belongs to the control thread, and each worker has its own share of the in-flight counts, whose sum
+ * is what is under way; a dead worker's share is taken back.
  */
 
 /** More than ten times the largest fleet in the design; untouched slots cost no memory. */
@@ -15,8 +15,7 @@ export const UPSTREAM_CAPACITY = 16_384;
 /** 32-bit cells of a node; two cache lines, so that nodes do not share one. */
 const CELLS = 32;
 const HEALTH = 0;
-const INFLIGHT = 1;
-const LATENCY = 2;
+const LATENCY = 1;
 /** Failures of each kind since the last success: `STREAK + outcome`. */
 const STREAK = 4;
 const EJECTION = 10;
@@ -94,18 +93,20 @@ export class NodeTable {
     Atomics.store(this.#cells, slot * CELLS + HEALTH, health);
   }
 
+  /** The sum of the workers' shares: each has one writer, so nothing is lost when a worker dies in the middle of a change. */
   inflight(slot: number): number {
-    return this.#cells[slot * CELLS + INFLIGHT]!;
+    const shares = this.#shares;
+    let total = 0;
+    for (let worker = 0; worker < shares.length; worker++) total += shares[worker]![slot]!;
+    return total;
   }
 
   begin(slot: number): void {
     this.#own[slot]! += 1;
-    Atomics.add(this.#cells, slot * CELLS + INFLIGHT, 1);
   }
 
   end(slot: number): void {
     this.#own[slot]! -= 1;
-    Atomics.sub(this.#cells, slot * CELLS + INFLIGHT, 1);
   }
 
   /** What this worker has under way on the slot. */
@@ -288,7 +289,6 @@ export class NodeTable {
       const count = share[slot]!;
       if (count === 0) continue;
       share[slot] = 0;
-      Atomics.sub(this.#cells, slot * CELLS + INFLIGHT, count);
       reclaimed += count;
     }
     return reclaimed;

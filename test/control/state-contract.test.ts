@@ -20,6 +20,8 @@ const STEPS = 30;
 const WORKERS = 2;
 /** How far round robin may leave a node behind its share while everything changes, in picks. */
 const MAX_BEHIND = 6;
+/** Rounds that are counted when the changes are over. */
+const ROUNDS = 6;
 const NOTHING_TRIED: readonly TableHandle[] = [];
 
 interface Use {
@@ -275,18 +277,27 @@ class Run {
     }
   }
 
-  /** Whole rounds of round robin give every node its weight. */
+  /** Whole rounds of round robin give every node its weight, although the upstream is replaced in the middle of some. */
   #checkRounds(worker: number): void {
-    const upstream = this.plane.seats[worker]!.snapshots.current.upstreams.get('fair')!;
-    const total = upstream.handles.reduce((sum, { baseWeight }) => sum + baseWeight, 0);
-    const picks = new Map<TableHandle, number>(upstream.handles.map((handle) => [handle, 0]));
-    for (let pick = 0; pick < 20 * total; pick++) {
-      const handle = upstream.pick(this.#context(), null)!;
+    const { plane } = this;
+    const fair = this.#churn.upstreams[0]!;
+    const current = () => plane.seats[worker]!.snapshots.current.upstreams.get('fair')!;
+    const { handles } = current();
+    const total = handles.reduce((sum, { baseWeight }) => sum + baseWeight, 0);
+    const picks = new Map<TableHandle, number>(handles.map((handle) => [handle, 0]));
+    const until = ROUNDS * total;
+    const between = Math.ceil(1.3 * total);
+    for (let pick = 1; pick <= until; pick++) {
+      const handle = current().pick(this.#context(), null)!;
       picks.set(handle, picks.get(handle)! + 1);
+      if (pick % between > 0) continue;
+      fair.settings = { timeout: { read: pick + worker } };
+      plane.configure(this.#churn.document());
+      plane.deliver(worker);
     }
     for (const [{ node, baseWeight }, count] of picks) {
-      const off = Math.abs(count - 20 * baseWeight);
-      assert.ok(off <= 1, `${node.port}: ${count} of ${20 * total} picks for weight ${baseWeight} of ${total}`);
+      const off = Math.abs(count - ROUNDS * baseWeight);
+      assert.ok(off <= 1, `${node.port}: ${count} of ${until} picks for weight ${baseWeight} of ${total}`);
     }
   }
 

@@ -9,7 +9,7 @@ import { seededRandom } from '../../src/core/random.ts';
 import { ChurnBackends } from '../support/churn/churn-backends.ts';
 import { ChurnGateway, KEY, MIB } from '../support/churn/churn-gateway.ts';
 import { ConfigChurn } from '../support/churn/config-churn.ts';
-import { type Talker, talkOverTcp, talkOverWebSocket } from '../support/churn/talkers.ts';
+import { type Talker, talkOverTcp, talkOverUdp, talkOverWebSocket } from '../support/churn/talkers.ts';
 import { freePorts } from '../support/free-port.ts';
 import { Load } from '../support/load.ts';
 
@@ -52,12 +52,13 @@ describe(`the state contract over ${CHANGES} random changes under load, seed ${S
   };
 
   before(async () => {
-    backends = await ChurnBackends.start(6, 4);
+    backends = await ChurnBackends.start(6, 4, 4);
     [deadPort = 0] = await freePorts(1);
     churn = new ConfigChurn(seededRandom(SEED), {
       pools: [
         { id: 'web', ports: backends.httpPorts },
         { id: 'echo', ports: backends.tcpPorts },
+        { id: 'datagrams', ports: backends.udpPorts, spared: ['active checks'] },
       ],
       routes: [
         { id: 'web', uri: '/*', upstream_id: 'web' },
@@ -66,11 +67,17 @@ describe(`the state contract over ${CHANGES} random changes under load, seed ${S
       ],
       rest: {
         listen: ['127.0.0.1:0'],
-        stream_listen: [{ address: '127.0.0.1:0' }],
+        stream_listen: [
+          { address: '127.0.0.1:0' },
+          { address: '127.0.0.1:0', protocol: 'udp', udp: { idle_timeout: 3 } },
+        ],
         admin: { address: '127.0.0.1:0', key: KEY },
         workers: WORKERS,
         shutdown: { delay: 0, drain: 1 },
-        stream_routes: [{ id: 'echo', upstream_id: 'echo' }],
+        stream_routes: [
+          { id: 'echo', protocol: 'tcp', upstream_id: 'echo' },
+          { id: 'datagrams', protocol: 'udp', upstream_id: 'datagrams' },
+        ],
       },
     });
     gateway = await ChurnGateway.start(configuration(false));
@@ -79,7 +86,7 @@ describe(`the state contract over ${CHANGES} random changes under load, seed ${S
   after(async () => {
     await Promise.all([...loads, ...talkers].map((one) => one.stop()));
     await gateway?.stop();
-    backends?.close();
+    await backends?.close();
   });
 
   it('fails nothing, cuts nothing, and leaves what stays as it was', async (t) => {
@@ -107,6 +114,7 @@ describe(`the state contract over ${CHANGES} random changes under load, seed ${S
         talkOverWebSocket(name, `${web.replace('http', 'ws')}/${name}`),
       ),
       ...['tcp-1', 'tcp-2', 'tcp-3', 'tcp-4'].map((name) => talkOverTcp(name, gateway.tcpPort)),
+      ...['udp-1', 'udp-2', 'udp-3', 'udp-4'].map((name) => talkOverUdp(name, gateway.udpPort)),
     ]);
     let early = gateway.footprint();
     for (let change = 0; change < CHANGES; change++) {

@@ -182,6 +182,7 @@ describe('outlier detector: success rate', () => {
   it('ejects a node far below the mean of its peers', () => {
     assert.deepEqual(run([2, 1, 0, 3, 40, 1]), ['ejected 4']);
     assert.deepEqual(run([2, 1, 0, 3, 4, 1]), [], 'all are well');
+    assert.deepEqual(run([0, 0, 0, 0, 0, 0, 0, 0, 0, 4]), [], 'far from the others in deviations, but not in fact');
     assert.deepEqual(run([50, 50, 50, 50, 50, 50]), [], 'all are equally bad: nobody is an outlier');
   });
 

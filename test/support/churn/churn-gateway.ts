@@ -33,6 +33,10 @@ export class ChurnGateway {
     return this.#headgate.tcpPort;
   }
 
+  get udpPort(): number {
+    return this.#headgate.udpPort;
+  }
+
   configure(document: object): void {
     this.#headgate.configure(document);
     this.#headgate.signal('SIGHUP');

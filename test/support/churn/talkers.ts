@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -11,7 +12,7 @@ export interface Talker {
   readonly failures: readonly string[];
   /** Texts that came back. */
   readonly heard: number;
-  /** Ends the conversation in order. */
+  /** Ends the conversation in order. Idempotent. */
   stop(): Promise<void>;
 }
 
@@ -21,7 +22,7 @@ class Conversation implements Talker {
   heard = 0;
   readonly #name: string;
   readonly #loop: Promise<void>;
-  readonly #close: () => void;
+  #close: () => void;
   #stopping = false;
   #arrived: (text: string) => void = () => {};
 
@@ -46,6 +47,7 @@ class Conversation implements Talker {
     this.#stopping = true;
     await this.#loop;
     this.#close();
+    this.#close = () => {};
   }
 
   async #talk(send: (text: string) => void): Promise<void> {
@@ -93,6 +95,20 @@ export async function talkOverTcp(name: string, port: number): Promise<Talker> {
   );
   socket.on('data', (chunk: Buffer) => conversation.receive(chunk.toString()));
   socket.on('close', () => conversation.broke('the stream was cut'));
+  socket.on('error', (error) => conversation.broke(error.message));
+  return conversation;
+}
+
+export async function talkOverUdp(name: string, port: number): Promise<Talker> {
+  const socket = createSocket('udp4');
+  socket.connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  const conversation = new Conversation(
+    name,
+    (text) => socket.send(text),
+    () => socket.close(),
+  );
+  socket.on('message', (datagram) => conversation.receive(datagram.toString()));
   socket.on('error', (error) => conversation.broke(error.message));
   return conversation;
 }
