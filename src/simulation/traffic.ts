@@ -15,6 +15,8 @@ import { UPSTREAM_ID } from './variants.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 const TIMEOUT_MS = 1000;
+/** What a node answers that fails. */
+const ERROR_STATUS = 500;
 const KEYS = 1000;
 
 export interface TrafficParts {
@@ -122,7 +124,8 @@ export class Traffic {
     if (answered) handle.answered(Math.max(1, (now - begun) * 1000), now);
     if (outcome === Outcome.connectFailure) upstream.connectFailed(handle, now);
     handle.end(outcome, now);
-    if (answered) return this.#finish(request, outcome === Outcome.success ? null : 'answer');
+    if (outcome === Outcome.success) return this.#finish(request, null);
+    if (answered && !wantsAnother(request)) return this.#finish(request, 'answer');
     const [kind, failure] = FAILURES[outcome] ?? FAILURES[Outcome.timeout]!;
     const tried = {
       ...{ kind, method: request.method, reused: false, nothingSent: kind === 'connect', bodySent: false },
@@ -154,7 +157,13 @@ export class Traffic {
   }
 }
 
+/** Whether the upstream wants another node asked after a failing answer, and has one. */
+function wantsAnother({ upstream: { plan, handles }, tried }: Request): boolean {
+  return plan.retryStatuses.includes(ERROR_STATUS) && handles.length > tried.length + 1;
+}
+
 const FAILURES: Partial<Record<Outcome, readonly [FailureKind, Failure]>> = {
+  [Outcome.serverError]: ['status', 'answer'],
   [Outcome.connectFailure]: ['connect', 'unconnected'],
   [Outcome.reset]: ['closed', 'broken'],
   [Outcome.timeout]: ['timeout', 'timeout'],

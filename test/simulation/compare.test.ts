@@ -75,6 +75,39 @@ describe('circuit breaker in a simulation', () => {
   });
 });
 
+describe('answers after which another node is asked', () => {
+  it('fail no request that may be sent again', async () => {
+    const scenario: Scenario = {
+      ...{ duration: 5, rate: 300, compare: ['roundrobin'] },
+      nodes: [
+        { name: 'web', count: 4 },
+        { name: 'odd', fail: { kind: 'error' } },
+      ],
+    };
+    const [plain] = await play(scenario);
+    assert.ok(plain!.record.failed > 250);
+    const upstream = { retry_statuses: [500] };
+    const [asked] = await play({ ...scenario, upstream });
+    assert.equal(asked!.record.failed, 0);
+    assert.ok(asked!.record.retries > 250);
+    const [half] = await play({ ...scenario, upstream, writes: 0.5 });
+    assert.ok(half!.record.failed > 100 && half!.record.retries > 100, 'writes are not sent twice');
+  });
+});
+
+describe('limits of nodes in a simulation', () => {
+  it('turn away what is too much, and what is let in is served', async () => {
+    for (const { record, inflightLeft, label } of await play({
+      ...{ duration: 6, rate: 1000, timeout: 500, upstream: { node_limit: { max: 4 } } },
+      nodes: [{ name: 'web', count: 4, capacity: 4, latency: { median: 30, p99: 60 } }],
+    })) {
+      assert.ok(record.failures.full > 1000, `${label}: ${record.failures.full}`);
+      assert.deepEqual([record.failed - record.failures.full, record.lost, inflightLeft], [0, 0, 0], label);
+      assert.ok(record.requests - record.failed > 1500, `${label}: ${record.requests - record.failed} served`);
+    }
+  });
+});
+
 describe('report', () => {
   it('has a column for each variant, under its name', async () => {
     const scenario: Scenario = {

@@ -68,12 +68,14 @@ function upstream(type: BalancerName, random: Random): Record<string, unknown> {
   return {
     type,
     timeout: { connect: 0.2 },
-    panic_threshold: chance(0.5) ? 0 : 50,
+    panic_threshold: chance(0.5) ? 0 : 80,
     ...(type === 'ewma' ? { ewma_decay: 1 } : {}),
     ...(type === 'chash' && chance(0.5) ? { bounded_load: true } : {}),
     ...(chance(0.3) ? { slow_start: { window: 1 } } : {}),
     ...(active || passive ? { checks: { ...(active && { active }), ...(passive && { passive }) } } : {}),
-    ...(chance(0.3) ? { circuit_breaker: { window: 1, min_requests: 10, open_time: 0.3, max_open_time: 1 } } : {}),
+    ...(chance(0.3)
+      ? { circuit_breaker: { window: 1, failure_ratio: 15, min_requests: 10, open_time: 0.3, max_open_time: 1 } }
+      : {}),
   };
 }
 
