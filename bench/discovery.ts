@@ -9,13 +9,16 @@ import { parseArgs } from 'node:util';
 import { consulBinary } from '../test/support/consul.ts';
 import { bindBinary, coreDnsBinary, DnsServer } from '../test/support/dns-servers.ts';
 import { ConsulHarness } from '../test/support/drill/consul-harness.ts';
+import { ConsulKvHarness } from '../test/support/drill/consul-kv-harness.ts';
 import { DnsHarness } from '../test/support/drill/dns-harness.ts';
 import { DrillBackend } from '../test/support/drill/drill-backends.ts';
 import { DrillGateway } from '../test/support/drill/drill-gateway.ts';
+import { EtcdHarness } from '../test/support/drill/etcd-harness.ts';
 import { EUREKA_INTERVAL, EurekaHarness } from '../test/support/drill/eureka-harness.ts';
 import { KubernetesHarness } from '../test/support/drill/kubernetes-harness.ts';
 import { NacosHarness } from '../test/support/drill/nacos-harness.ts';
 import type { RegistryHarness } from '../test/support/drill/registry-harness.ts';
+import { etcdBinary } from '../test/support/etcd.ts';
 import { eurekaJar, RESPONSE_CACHE_MS } from '../test/support/eureka.ts';
 import { kubernetesBinary } from '../test/support/kubernetes.ts';
 import { nacosHome } from '../test/support/nacos.ts';
@@ -41,6 +44,22 @@ const REGISTRIES: readonly Registry[] = [
     start: (place) => ConsulHarness.start(place),
     since: 'call',
     how: 'blocking query',
+  },
+  {
+    name: 'Consul, key-value store',
+    id: 'consul_kv',
+    place: consulBinary(),
+    start: (place) => ConsulKvHarness.start(place),
+    since: 'call',
+    how: 'blocking query',
+  },
+  {
+    name: 'etcd',
+    id: 'etcd',
+    place: etcdBinary(),
+    start: (place) => EtcdHarness.start(place),
+    since: 'call',
+    how: 'watch',
   },
   {
     name: 'Kubernetes API',

@@ -26,14 +26,15 @@ export function createMonitor(
     ...(createProbe ? { createProbe } : {}),
     onChange: (key, health) => {
       const slot = nodeSlots.get(key);
-      const upstream = publisher.upstreams.get(key.slice(0, key.lastIndexOf('|')));
-      if (slot === undefined || !upstream) return;
+      if (slot === undefined) return;
       const { table } = statistics;
       const before = table.health(slot);
       if (health === 'healthy' && before !== Health.unknown) table.beginRamp(slot, clock.now());
       if (health === 'healthy' && before === Health.unhealthy) outliers.checkPassed(key);
       table.setHealth(slot, Health[health]);
-      table.bump(upstream.slot);
+      // A node that left with its whole upstream may come back with it before its row is another's.
+      const upstream = publisher.upstreams.get(key.slice(0, key.lastIndexOf('|')));
+      if (upstream) table.bump(upstream.slot);
     },
   });
 }

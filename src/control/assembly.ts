@@ -2,6 +2,7 @@ import { sameData } from '../core/json.ts';
 import type { NodeSets } from '../discovery/node-sets.ts';
 import { labelOf, type NodeSet, type ServiceQuery, sourceKey } from '../discovery/types.ts';
 import type { HealthMonitor } from '../health/monitor.ts';
+import type { HealthTarget } from '../health/types.ts';
 import type { Definitions, UpstreamDefinition } from './definitions.ts';
 import { subsetOf } from './deterministic-subset.ts';
 import { HealthTargets } from './health-targets.ts';
@@ -115,8 +116,13 @@ export class Assembly {
     const streamRoutes = this.#routesDirty ? [...this.#file.streamRoutes, ...this.#auto.streamRoutes] : null;
     const certificates = this.#routesDirty ? this.#file.certificates : null;
     this.#routesDirty = false;
-    this.#publisher.update(compiled, routes, streamRoutes, certificates);
-    const targets = this.#healthTargets.of(this.#publisher.upstreams, this.#upstreams);
+    let targets: readonly HealthTarget[] | null = null;
+    this.#publisher.update(compiled, routes, streamRoutes, certificates, () => {
+      targets = this.#healthTargets.of(this.#publisher.upstreams, this.#upstreams);
+      // No worker may hear of a node before it is known whether it has to wait for its first check.
+      if (targets) this.#monitor.admit(targets);
+    });
+    // A worker may still pick a node that leaves: what is known of its health goes last.
     if (targets) this.#monitor.track(targets);
     this.#supervision.follow(this.#upstreams, this.#publisher.upstreams, this.#file.routeBreakers);
   }

@@ -34,6 +34,8 @@ interface Entry {
   readonly breaker: CircuitBreaker;
   /** Of the upstream's nodes; routes have counters of their own. */
   readonly uses: NodeTotals;
+  /** Known also when the plan does not have it any more. */
+  row: number | null;
   openings: number;
   reason: string | null;
   timer: Timer | null;
@@ -90,19 +92,18 @@ export class Breakers {
   #add(key: string, kind: BreakerKind, id: string, plan: BreakerPlan): void {
     const uses = new NodeTotals(this.#parts.statistics.nodes);
     const breaker = new CircuitBreaker(plan);
-    const entry: Entry = { kind, id, plan, breaker, uses, openings: 0, reason: null, timer: null };
+    const entry: Entry = { kind, id, plan, breaker, uses, row: null, openings: 0, reason: null, timer: null };
     this.#entries.set(key, entry);
     // The row may be one that another had.
-    const row = this.#row(entry);
-    if (row !== null) this.#cells(entry).close(row);
+    entry.row = this.#row(entry);
+    if (entry.row !== null) this.#cells(entry).close(entry.row);
     this.#schedule(entry);
   }
 
   #remove(key: string, entry: Entry): void {
     this.#entries.delete(key);
     entry.timer?.cancel();
-    const row = this.#row(entry);
-    if (row !== null) this.#cells(entry).close(row);
+    if (entry.row !== null) this.#cells(entry).close(entry.row);
   }
 
   #schedule(entry: Entry): void {

@@ -156,6 +156,7 @@ function defineUpstream(id: string, upstream: InlineUpstream, document: Document
       timeouts: timeouts(upstream.timeout),
       retries: upstream.retries ?? null,
       retryTimeout: upstream.retry_timeout * SECOND,
+      retryStatuses: upstream.retry_statuses,
       passHost: upstream.pass_host,
       upstreamHost: upstream.upstream_host ?? null,
       keepalive: { size: pool.size, idleTimeout: pool.idle_timeout * SECOND, requests: pool.requests },

@@ -12,6 +12,7 @@ export function eurekaOptions(eureka: EurekaSettings): EurekaOptions {
     servers: eureka.host,
     prefix: eureka.prefix,
     fetchInterval: eureka.fetch_interval * SECOND,
+    resync: eureka.resync * SECOND,
     defaultWeight: eureka.weight,
     connectTimeout: eureka.timeout.connect * SECOND,
     readTimeout: eureka.timeout.read * SECOND,

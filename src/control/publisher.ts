@@ -90,19 +90,22 @@ export class Publisher {
 
   /**
    * Makes the plan what the arguments say. `upstreams` may name a part of them: those that may have changed, with null for
-   * one that is gone. `routes`, `streamRoutes` and `certificates` are whole lists, or null for no change.
+   * one that is gone. `routes`, `streamRoutes` and `certificates` are whole lists, or null for no change. `planned` is called
+   * when the plan is what it should be, and before a worker hears of it, also when there is nothing to hear.
    */
   update(
     upstreams: ReadonlyMap<string, CompiledUpstream | null>,
     routes: readonly CompiledRoute[] | null,
     streamRoutes: readonly CompiledStreamRoute[] | null,
     certificates: readonly PlannedCertificate[] | null = null,
+    planned = () => {},
   ): boolean {
     const version = this.#version + 1;
     const { departed, ...changes } = this.#compare(upstreams);
     const nextRoutes = routes && this.#planRoutes(routes, this.#routes);
     const nextStreams = streamRoutes && this.#planRoutes(streamRoutes, this.#streamRoutes);
     const nextCertificates = certificates && !sameData(certificates, this.#certificates) ? certificates : null;
+    planned();
     const isSame = Object.values(changes).every((list) => list.length === 0);
     if (isSame && !nextRoutes && !nextStreams && !nextCertificates) return false;
     if (nextRoutes) this.#routes = nextRoutes;

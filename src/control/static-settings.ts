@@ -4,7 +4,7 @@ import { sameData } from '../core/json.ts';
 
 /** Keys of the configuration that differ but are read at the start only. */
 export function staticChanges(before: Document, after: Document): string[] {
-  const dynamic: readonly string[] = RESOURCE_KINDS;
+  const dynamic: readonly string[] = [...RESOURCE_KINDS, 'zone'];
   const keys = Object.keys({ ...before, ...after }) as (keyof Document)[];
   return keys.filter((key) => !dynamic.includes(key) && !sameData(before[key], after[key]));
 }

@@ -1,5 +1,6 @@
 import { isHost, isPort } from '../core/address.ts';
 import { answerError } from './json-body.ts';
+import { factsInTags, priorityIn, weightIn } from './routing-facts.ts';
 import type { CatalogEntry, Node } from './types.ts';
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -18,7 +19,7 @@ export interface InstanceRules {
   readonly passingOnly: boolean;
   /** An instance must have all of these; in lower case, as Consul compares them. */
   readonly tags: readonly string[];
-  /** Of a list that begins with the nearest: so many stay at priority 0, the others get -1. Null for all. */
+  /** Of a list that begins with the nearest: so many keep their priority, the others get one less. Null for all. */
   readonly nearest: number | null;
 }
 
@@ -105,23 +106,25 @@ function asNode(instance: Instance, defaultWeight: number): Node | string {
     return `has the address ${describe(host)}, which is not an IP address or a name`;
   if (service.Port === 0) return 'is registered without a port';
   if (!isPort(service.Port)) return `has the port ${describe(service.Port)}, which is not between 1 and 65535`;
+  const tags = asTags(service.Tags, `instance "${instance.id}"`);
+  const metadata = metadataOf(service, node, tags);
   return Object.freeze({
     host,
     port: service.Port,
-    weight: weightOf(service.Weights, instance.status, defaultWeight),
-    priority: 0,
-    metadata: Object.freeze(metadataOf(service, node)),
-    tags: Object.freeze(asTags(service.Tags, `instance "${instance.id}"`)),
+    weight: weightOf(service.Weights, instance.status, weightIn(metadata, defaultWeight)),
+    priority: priorityIn(metadata),
+    metadata: Object.freeze(metadata),
+    tags: Object.freeze(tags),
   });
 }
 
 /** Consul fills in 1 and 1 for an instance that registers no weights. */
-function weightOf(weights: unknown, status: Instance['status'], defaultWeight: number): number {
-  if (!isObject(weights)) return defaultWeight;
+function weightOf(weights: unknown, status: Instance['status'], otherwise: number): number {
+  if (!isObject(weights)) return otherwise;
   const { Passing: passing, Warning: warning } = weights;
-  if (passing === 1 && (warning === 1 || warning === undefined)) return defaultWeight;
+  if (passing === 1 && (warning === 1 || warning === undefined)) return otherwise;
   const weight = status === 'warning' ? warning : passing;
-  if (typeof weight !== 'number' || !Number.isFinite(weight) || weight < 0) return defaultWeight;
+  if (typeof weight !== 'number' || !Number.isFinite(weight) || weight < 0) return otherwise;
   return Math.min(MAX_WEIGHT, Math.floor(weight));
 }
 
@@ -129,16 +132,17 @@ function weightOf(weights: unknown, status: Instance['status'], defaultWeight: n
 const NOT_FROM_MACHINE = /^(?:consul|headgate)[._-]/i;
 
 /**
- * The instance's own metadata; what it does not say is taken from the metadata of its machine; and what neither says, from
- * the datacentre and the name of the machine. A machine can't ask for routes in the name of all its services.
+ * The instance's own metadata; what they do not say is taken from its tags such as `version=2`, then from the metadata of its
+ * machine, and what none of them says from the datacentre and the name of the machine. A machine can't ask for routes in the name of all its services.
  */
-function metadataOf(service: JsonObject, node: JsonObject): Record<string, string> {
+function metadataOf(service: JsonObject, node: JsonObject, tags: readonly string[]): Record<string, string> {
   const metadata = new Map<string, string>();
   if (typeof node.Datacenter === 'string') metadata.set('datacenter', node.Datacenter);
   if (typeof node.Node === 'string') metadata.set('node', node.Node);
   for (const [key, value] of textsOf(node.Meta)) {
     if (!NOT_FROM_MACHINE.test(key)) metadata.set(key, value);
   }
+  for (const [key, value] of factsInTags(tags)) metadata.set(key, value);
   for (const [key, value] of textsOf(service.Meta)) metadata.set(key, value);
   return Object.fromEntries(metadata);
 }
@@ -184,7 +188,9 @@ function preferNearest(
     if (near.size >= nearest) break;
     near.add(addressOf(node));
   }
-  return nodes.map((node) => (near.has(addressOf(node)) ? node : Object.freeze({ ...node, priority: -1 })));
+  return nodes.map((node) =>
+    near.has(addressOf(node)) ? node : Object.freeze({ ...node, priority: node.priority - 1 }),
+  );
 }
 
 function addressOf({ host, port }: Node): string {

@@ -18,9 +18,26 @@ export class EurekaApplications {
     return this.#instances.size;
   }
 
-  replace(apps: EurekaApps): void {
-    this.#instances = new Map(apps.instances.map((instance) => [keyOf(instance), instance]));
-    this.#grouped = group(this.#instances.values());
+  /**
+   * Takes over the whole, and what a delta that was read just before knows that is newer: the server keeps both answers, and
+   * either may be outdated. The times of the changes, all by the server's clock, tell which.
+   */
+  replace(apps: EurekaApps, delta: EurekaApps | null = null): void {
+    const instances = new Map(apps.instances.map((instance) => [keyOf(instance), instance]));
+    const newest = apps.instances.reduce((latest, { updatedAt }) => Math.max(latest, updatedAt), 0);
+    for (const instance of delta?.instances ?? []) {
+      const key = keyOf(instance);
+      if (instance.updatedAt <= (instances.get(key)?.updatedAt ?? newest)) continue;
+      if (instance.action === 'DELETED') instances.delete(key);
+      else instances.set(key, instance);
+    }
+    this.#instances = instances;
+    this.#grouped = group(instances.values());
+  }
+
+  /** Whether what is known adds up to this hash. */
+  fits(hash: string): boolean {
+    return hashOf(this.#instances.values()) === hash;
   }
 
   /**

@@ -18,6 +18,7 @@ const ADVICE = new Map([
 ]);
 
 const NOBODY: readonly EurekaInstance[] = [];
+const UNCHANGED: ReadonlySet<string> = new Set();
 const NONE: ReadonlySet<EurekaInstance> = new Set();
 
 /** What a Eureka server knows, fetched whole first and by deltas from then on, for everyone who watches. */
@@ -31,6 +32,7 @@ export class EurekaFeed implements CollectionSource {
   #overdue = NONE;
   #server: RegistryServer | null = null;
   #fetchedAt = 0;
+  #wholeAt = 0;
   #version = 0;
   /** The server has its deltas switched off. */
   #whole = false;
@@ -78,22 +80,36 @@ export class EurekaFeed implements CollectionSource {
     const moved = this.#server !== null && this.#server !== server;
     const age = this.#tools.clock.now() - this.#fetchedAt;
     let doubt = moved ? 'the questions went over to another server' : undefined;
+    let delta: EurekaApps | null = null;
     if (this.#server === server && !fresh && !this.#whole && age < DELTA_REACH_MS) {
       const answer = await this.#delta(server, signal);
       if (answer) {
-        doubt = this.#restarted(answer.apps);
-        const changed = doubt === undefined ? this.#applications.apply(answer.apps) : null;
-        if (changed) return this.#change(changed, answer.date, undefined);
+        delta = answer.apps;
+        const before = this.#version;
+        doubt = this.#restarted(delta);
+        const changed = doubt === undefined ? this.#take(delta, before) : null;
+        const due = this.#tools.clock.now() - this.#wholeAt >= this.#options.resync;
+        if (changed && !due) return this.#change(changed, answer.date, undefined);
       }
     }
     const { apps, date } = await this.#read(await this.#get(server, '/apps', signal));
     if (apps.instances.length === 0 && apps.hash !== '') throw answerError(`lists nothing, and counts ${apps.hash}`);
     if (apps.hash !== hashOf(apps.instances)) doubt ??= 'an answer whose hash does not fit what it lists';
-    this.#applications.replace(apps);
+    this.#applications.replace(apps, delta);
+    this.#wholeAt = this.#tools.clock.now();
     if (moved) this.#version = 0;
     if (moved || fresh) this.#whole = false;
     this.#server = server;
     return this.#change(null, date, doubt);
+  }
+
+  /**
+   * Null when the delta does not lead to what the server has. One that was taken in before is the same answer out of the
+   * server's cache, and may be older than the whole that was read since: it is only compared.
+   */
+  #take(delta: EurekaApps, before: number): ReadonlySet<string> | null {
+    if (delta.version === 0 || delta.version !== before) return this.#applications.apply(delta);
+    return this.#applications.fits(delta.hash) ? UNCHANGED : null;
   }
 
   /** The count of deltas begins anew with every start of the server. */

@@ -1,10 +1,10 @@
 import { isHost, isPort } from '../core/address.ts';
 import type { EurekaInstance } from './eureka-answer.ts';
 import type { PortChoice } from './eureka-options.ts';
+import { priorityIn, weightIn } from './routing-facts.ts';
 import { routingTags } from './routing-tags.ts';
 import type { CatalogEntry, Node } from './types.ts';
 
-const MAX_WEIGHT = 1_000_000;
 /** Shows at the node that its instance does not renew its lease and is kept by the server all the same. */
 const LEASE_KEY = 'eureka.lease';
 
@@ -47,12 +47,11 @@ function nodeOf(instance: EurekaInstance, overdue: boolean, choice: PortChoice, 
   if (host === undefined) return `has no address: ipAddr and hostName are ${JSON.stringify(hosts).slice(0, 80)}`;
   const port = portOf(instance, choice);
   if (!isPort(port) || port === 0) return `has no ${choice ?? 'usable'} port`;
-  const { weight } = metadata;
   return Object.freeze({
     host,
     port,
-    weight: weight !== undefined && /^\d{1,7}$/.test(weight) ? Math.min(MAX_WEIGHT, Number(weight)) : defaultWeight,
-    priority: 0,
+    weight: weightIn(metadata, defaultWeight),
+    priority: priorityIn(metadata),
     metadata: Object.freeze(overdue ? { ...metadata, [LEASE_KEY]: 'overdue' } : metadata),
     tags: [],
   });

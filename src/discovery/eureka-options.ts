@@ -8,6 +8,8 @@ export interface EurekaOptions {
   readonly prefix: string;
   /** From one question to the next. */
   readonly fetchInterval: number;
+  /** The whole is read again so long after it was last. */
+  readonly resync: number;
   /** Weight of an instance whose metadata states none. */
   readonly defaultWeight: number;
   readonly connectTimeout: number;

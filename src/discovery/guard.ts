@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { MassCollapse } from './mass-collapse.ts';
-import { adopted, canonical, counted, type MemberRules, sameMembers, union } from './node-order.ts';
+import { adopted, canonical, counted, type MemberRules, sameMembers, union, without } from './node-order.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** What the guard thinks implausible and how long it holds that back. Durations in milliseconds; 0 holds nothing. */
@@ -44,6 +44,8 @@ interface Hold<T> {
   readonly baseline: readonly T[];
   readonly since: number;
   readonly reason: string;
+  /** Ends before its time only when every member of the baseline is back. */
+  readonly whole: boolean;
   /** The source failed since its last answer: the collapse must be seen again before it counts. */
   unconfirmed: boolean;
   length: number;
@@ -57,7 +59,8 @@ interface Hold<T> {
  * A change is in force at once; many in a row are merged, so that they come into force every 200 ms. A collapse that looks like a fault of the registry
  * is held back for a bounded time: members that are missing stay, members that are new come in. The tells: a large set
  * collapses in one step; many services of the source collapse together; a set collapses in the first answers after its
- * source was away. Everything else, such as an ordinary scale-down or the end of a small service, is not delayed.
+ * source was away. Where no member can stand in for another, each that is missing in those answers counts as a collapse: a
+ * registry that lost everything gets it back piece by piece. Everything else, such as an ordinary scale-down or the end of a small service, is not delayed.
  */
 export class GuardedSet<T> {
   readonly #options: GuardOptions;
@@ -183,23 +186,32 @@ export class GuardedSet<T> {
     return after.length === 0 || after.length < before.length * (1 - this.#options.shrinkPercent / 100);
   }
 
+  #lacks(members: readonly T[], earlier: readonly T[]): boolean {
+    return without(earlier, members, this.#rules).length > 0;
+  }
+
   /** The tell of a registry fault that this one set shows by itself. */
   #implausible(members: readonly T[]): string | null {
     const before = this.#inForce;
-    if (!this.#collapses(before, members)) return null;
+    const doubted = this.#inDoubt();
+    const lost =
+      doubted && !this.#rules.interchangeable ? this.#lacks(members, before) : this.#collapses(before, members);
+    if (!lost) return null;
     const change = `${before.length} → ${counted(members.length, this.#rules.noun)}`;
-    if (this.#inDoubt()) return `${change} after ${this.#doubt}`;
+    if (doubted) return `${change} after ${this.#doubt}`;
     return before.length >= this.#options.minNodes ? `${change} in one step` : null;
   }
 
   #startHold(baseline: readonly T[], reason: string, length: number): void {
     const since = this.#clock.now();
-    this.#hold = { baseline, since, reason, unconfirmed: false, length, until: since + length, timer: null };
+    const whole = !this.#rules.interchangeable && this.#inDoubt();
+    this.#hold = { baseline, since, reason, whole, unconfirmed: false, length, until: since + length, timer: null };
     this.#arm(this.#hold);
   }
 
   #offerHeld(hold: Hold<T>, members: readonly T[]): void {
-    if (!this.#collapses(hold.baseline, members)) {
+    const lost = hold.whole ? this.#lacks(members, hold.baseline) : this.#collapses(hold.baseline, members);
+    if (!lost) {
       this.#endHold();
       return this.#applyOrMerge('dropped', members, 'the set recovered');
     }

@@ -2,6 +2,7 @@ import { isHost, isPort } from '../core/address.ts';
 import { isObject, type JsonObject } from '../core/json.ts';
 import { answerError } from './json-body.ts';
 import type { NacosService } from './nacos-options.ts';
+import { priorityIn, weightIn } from './routing-facts.ts';
 import type { Node } from './types.ts';
 
 /** The nodes of one service, and the instances that can't be used, each with the reason. */
@@ -59,12 +60,14 @@ function nodeOf(instance: JsonObject, weight: number): Node | string {
     return `has the address ${JSON.stringify(ip)?.slice(0, 60)}, which is not an IP address or a name`;
   }
   if (!isPort(port) || port === 0) return `has the port ${JSON.stringify(port)?.slice(0, 20)}, which is none`;
+  const metadata = metadataOf(instance);
+  const stated = instance.weight === 1 ? weightIn(metadata, 1) : instance.weight;
   return Object.freeze({
     host: ip,
     port,
-    weight: scaled(instance.weight, weight),
-    priority: 0,
-    metadata: Object.freeze(metadataOf(instance)),
+    weight: scaled(stated, weight),
+    priority: priorityIn(metadata),
+    metadata: Object.freeze(metadata),
     tags: [],
   });
 }

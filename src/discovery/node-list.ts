@@ -1,5 +1,6 @@
 import { isHost, isPort, parseAddress } from '../core/address.ts';
 import { isObject, type JsonObject } from '../core/json.ts';
+import { factsInTags, priorityIn, weightIn } from './routing-facts.ts';
 import type { CatalogEntry, Node } from './types.ts';
 
 /** Nodes that somebody has written down, and what of it can't be used, each with the reason. */
@@ -86,19 +87,20 @@ class NodeCollector implements WrittenNodes {
   }
 
   #node(host: unknown, port: unknown, fields: JsonObject, place: string): void {
-    const { weight = this.#defaultWeight, priority = 0, metadata = {}, tags = [] } = fields;
+    const { metadata = {}, tags = [] } = fields;
     const fault = (text: string) => void this.unusable.push(`${place} ${text}`);
     if (typeof host !== 'string' || !isHost(host)) return fault('has a host that is not an IP address or a name');
     if (!isPort(port) || port === 0) return fault('has a port that is not between 1 and 65535');
+    if (!isObject(metadata)) return fault('has metadata that are not a map');
+    if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string'))
+      return fault('has tags that are not texts');
+    const facts = Object.freeze({ ...Object.fromEntries(factsInTags(tags)), ...textsOf(metadata) });
+    const { weight = weightIn(facts, this.#defaultWeight), priority = priorityIn(facts) } = fields;
     if (!isIntegerIn(weight, 0, MAX_WEIGHT))
       return fault(`has a weight that is not a whole number up to ${MAX_WEIGHT}`);
     if (!isIntegerIn(priority, -MAX_PRIORITY, MAX_PRIORITY)) {
       return fault(`has a priority that is not a whole number up to ${MAX_PRIORITY}`);
     }
-    if (!isObject(metadata)) return fault('has metadata that are not a map');
-    if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string'))
-      return fault('has tags that are not texts');
-    const facts = Object.freeze(textsOf(metadata));
     this.nodes.push(Object.freeze({ host, port, weight, priority, metadata: facts, tags: Object.freeze([...tags]) }));
   }
 }

@@ -5,6 +5,8 @@ import type { CatalogEntry, Node } from './types.ts';
 export interface MemberRules<T> {
   /** Singular, for messages. */
   readonly noun: string;
+  /** Whether the others can do what a missing member did: one node of a service stands in for another, no service does. */
+  readonly interchangeable: boolean;
   compare(a: T, b: T): number;
   same(a: T, b: T): boolean;
 }
@@ -21,12 +23,14 @@ function byText(a: string, b: string): number {
 /** Nodes are told apart by host and port, and stand in that order whatever order the registry gives. */
 export const nodeRules: MemberRules<Node> = {
   noun: 'node',
+  interchangeable: true,
   compare: (a, b) => byText(a.host, b.host) || a.port - b.port,
   same: sameData,
 };
 
 export const catalogRules: MemberRules<CatalogEntry> = {
   noun: 'service',
+  interchangeable: false,
   compare: (a, b) => byText(a.service, b.service),
   same: sameData,
 };

@@ -19,7 +19,7 @@ export interface HealthMonitorOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** Called at each change, also from within `track`, which it must not call itself; never after `close`. */
+  /** Called at each change, also from within `admit` and `track`, which it must not call itself; never after `close`. */
   readonly onChange: (key: string, health: HealthState, reason: string) => void;
   /** Replaces the probes over real sockets. */
   readonly createProbe?: (plan: ActiveCheckPlan) => Probe;
@@ -60,17 +60,22 @@ export class HealthMonitor implements Closable {
     });
   }
 
+  /** Begins with those targets that are new or want other checks; all others go on. No key may be there twice. */
+  admit(targets: readonly HealthTarget[]): void {
+    if (this.#closed) return;
+    const known = this.#knownGood();
+    for (const target of targets) this.#follow(target, known);
+    this.#pump();
+  }
+
   /** Replaces the whole list of targets. Those that stay as they were are not touched. */
   track(targets: readonly HealthTarget[]): void {
     if (this.#closed) return;
-    const wanted = new Map<string, HealthTarget>();
-    for (const target of targets) wanted.set(target.key, target);
+    const wanted = new Set(targets.map(({ key }) => key));
     for (const record of this.#records.values()) {
       if (!wanted.has(record.key)) this.#forget(record);
     }
-    const known = this.#knownGood();
-    for (const target of wanted.values()) this.#follow(target, known);
-    this.#pump();
+    this.admit(targets);
   }
 
   state(key: string): TargetState | undefined {

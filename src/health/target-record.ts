@@ -28,7 +28,7 @@ export class TargetRecord implements TargetState {
     this.key = target.key;
     this.group = target.key.slice(0, Math.max(0, target.key.lastIndexOf('|')));
     this.target = target;
-    this.health = target.checks.gate ? 'pending' : 'unknown';
+    this.health = target.checks.gate && !target.serves ? 'pending' : 'unknown';
   }
 
   get heldUntil(): number {

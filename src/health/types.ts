@@ -115,6 +115,8 @@ export interface HealthTarget {
   /** Where to probe: the node's host, and the port of the checks if they name one. */
   readonly address: Address;
   readonly checks: ActiveCheckPlan;
+  /** It took traffic before anybody checked it: a gate does not shut it out. */
+  readonly serves?: boolean;
 }
 
 /** What the monitor knows of a target. Times are monotonic milliseconds. */

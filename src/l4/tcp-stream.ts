@@ -122,6 +122,7 @@ export class TcpStream implements LongUse {
     const { plane, settings } = this.#host;
     this.#settled();
     this.#handle = handle;
+    handle.established();
     plane.departures.add(this.#upstream, handle, this);
     const relay = new Relay(this.#client, socket, {
       wheel: plane.wheel,

@@ -146,6 +146,7 @@ export class UdpSession implements LegOwner {
       leg.answered = true;
       const now = plane.clock.now();
       leg.handle.answered(Math.max(1, (now - leg.startedAt) * 1000), now);
+      leg.handle.established();
       this.#context.tried = NO_HANDLES;
     }
     this.local.send(datagram, this.port, this.address);

@@ -1,5 +1,4 @@
 import { Outcome } from '../balancers/types.ts';
-import { formatAddress } from '../core/address.ts';
 import type { RelayEnd } from '../l4/relay.ts';
 import type { AccessEnd } from '../telemetry/access-log.ts';
 import type { TableHandle } from '../upstream/handle.ts';
@@ -12,7 +11,7 @@ import { breakerAnswer } from './breaker-answer.ts';
 import type { ClientForwarding } from './client-forwarding.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { CLIENT_GONE, ExchangeRecord } from './exchange-record.ts';
-import { buildRequestHead, type OutboundRequest } from './forward-head.ts';
+import { authorityFor, buildRequestHead, type OutboundRequest } from './forward-head.ts';
 import { Framing, type Rejection, RequestHead, type ResponseHead } from './head.ts';
 import type { HttpContext } from './http-context.ts';
 import { HIGH_WATER, MessageWriter } from './message-writer.ts';
@@ -31,7 +30,7 @@ import {
 } from './respond.ts';
 import { ResponseWriter } from './response-writer.ts';
 import type { FailureKind, RetryDecision } from './retry.ts';
-import { retryAfterMs } from './retry-after.ts';
+import { heedRetryAfter } from './retry-after.ts';
 import { forwardTarget } from './router.ts';
 import { answerTo, outcomeOf, outcomeOfStatus } from './try-failure.ts';
 import { openTunnel } from './tunnel.ts';
@@ -65,6 +64,8 @@ export class Exchange implements UpstreamUser, OutboundRequest {
   #responseEnded = false;
   #switching = false;
   #problem: string | null = null;
+  /** The status of an answer that the client does not get, since another node is to be tried; else 0. */
+  #passedOver = 0;
   /** Monotonic milliseconds, while what was just read is dealt with; else 0. */
   #readAt = 0;
 
@@ -157,27 +158,29 @@ export class Exchange implements UpstreamUser, OutboundRequest {
 
   response(head: ResponseHead): void {
     if (head.status === 101) return this.#switch(head);
-    this.#phase = 'relay';
-    this.#releaseSnapshot();
     this.#readAt = this.#context.plane.clock.now();
     this.#use.answered(this.#readAt);
-    this.#record.status = head.status;
-    if (head.status === 429 || head.status === 503) this.#heedRetryAfter(head);
+    const { status } = head;
+    if (status === 429 || status === 503) heedRetryAfter(head, this.#upstream!, this.#use.handle!, this.#context.plane);
+    if (this.#passesOver(status)) return;
+    this.#phase = 'relay';
+    this.#releaseSnapshot();
+    this.#record.status = status;
     const keepAlive = this.head.keepAlive && this.#body.complete && this.head.upgrade === '' && !this.#context.draining;
     this.#toClient.added = this.#affinity.fieldFor(this.#upstream!, this.#use.handle);
     this.#keepAlive = this.#toClient.head(head, keepAlive);
   }
 
   responseBody(buffer: Buffer, start: number, end: number): void {
-    this.#toClient.body(this.#connection!, buffer, start, end);
+    if (this.#passedOver === 0) this.#toClient.body(this.#connection!, buffer, start, end);
   }
 
   responseText(text: string): void {
-    this.#toClient.text(text);
+    if (this.#passedOver === 0) this.#toClient.text(text);
   }
 
   responseEnd(): void {
-    this.#toClient.end();
+    if (this.#passedOver === 0) this.#toClient.end();
     this.#responseEnded = true;
   }
 
@@ -186,6 +189,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     if (connection === null) return;
     if (this.#problem !== null) return this.#protocolError(connection, this.#problem);
     this.#use.received += end;
+    if (this.#passedOver > 0) return this.#tryAnother(connection, next === end);
     const { socket } = this.#client;
     this.#toClient.out.flush();
     if (this.#switching) return this.#openTunnel(connection, buffer.subarray(next, end));
@@ -265,6 +269,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#responseEnded = false;
     this.#switching = false;
     this.#problem = null;
+    this.#passedOver = 0;
     this.#readAt = 0;
     this.#attempts.reset();
   }
@@ -306,7 +311,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#attempts.nothingSent = false;
     const { input } = this.#client;
     const { bytes, start, end } = input;
-    this.authority = this.#authorityFor(connection.handle);
+    this.authority = authorityFor(this.#upstream!.plan, head.authority, connection.handle.node);
     connection.use(this, head.method, head.minor === 0);
     const out = this.#toUpstream;
     out.attach(connection.socket);
@@ -344,13 +349,6 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     else this.#client.awaitClient(wantsBody && !nodeIsSlow ? this.#context.settings.idleTimeoutMs : 0);
   }
 
-  #authorityFor(handle: TableHandle): string {
-    const { passHost, upstreamHost } = this.#upstream!.plan;
-    if (passHost === 'pass' && this.head.authority !== '') return this.head.authority;
-    if (passHost === 'rewrite' && upstreamHost !== null) return upstreamHost;
-    return formatAddress(handle.node);
-  }
-
   #switch(head: ResponseHead): void {
     if (this.head.upgrade === '' || head.upgrade !== this.head.upgrade) {
       this.#problem = 'unexpected-switch';
@@ -360,6 +358,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#phase = 'tunnel';
     this.#releaseSnapshot();
     this.#use.answered(this.#context.plane.clock.now());
+    this.#use.handle?.established();
     this.#record.status = 101;
     this.#toClient.added = this.#affinity.fieldFor(this.#upstream!, this.#use.handle);
     this.#toClient.head(head, true);
@@ -383,29 +382,46 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#client.tunnelClosed();
   }
 
-  /** The node asks for a pause: new requests go to others meanwhile. */
-  #heedRetryAfter(head: ResponseHead): void {
-    const longest = this.#upstream!.plan.passive.retryAfterMs;
-    if (longest === 0) return;
-    const asked = retryAfterMs(head.fields, this.#context.plane.clock.wall());
-    if (asked > 0) this.#upstream!.setAside(this.#use.handle!, this.#readAt, Math.min(asked, longest));
-  }
-
   #protocolError(connection: UpstreamConnection, code: string): void {
     connection.destroy();
     this.upstreamFailed('protocol', code);
   }
 
   #complete(connection: UpstreamConnection, atEnd: boolean): void {
-    this.#connection = null;
-    const isClean = atEnd && connection.response.head.keepAlive && this.#body.complete;
-    if (isClean && connection.socket.writableLength === 0) {
-      this.#context.pool.put(connection, this.#upstream!.plan.keepalive);
-    } else connection.destroy();
+    this.#giveBack(connection, atEnd);
     this.#countOut(outcomeOfStatus(this.#record.status, this.#upstream!.plan.passive.failStatuses));
     const keepAlive = this.#keepAlive && this.#body.complete;
     this.#end('self', null);
     this.#client.exchangeEnded(keepAlive);
+  }
+
+  /** The node's connection may carry another request if the answer was read to its end. */
+  #giveBack(connection: UpstreamConnection, atEnd: boolean): void {
+    this.#connection = null;
+    const isClean = this.#responseEnded && atEnd && connection.response.head.keepAlive && this.#body.complete;
+    if (isClean && connection.socket.writableLength === 0) {
+      this.#context.pool.put(connection, this.#upstream!.plan.keepalive);
+    } else connection.destroy();
+  }
+
+  /** Whether this answer is not for the client, as long as there is another node to ask. */
+  #passesOver(status: number): boolean {
+    const { plan, handles } = this.#upstream!;
+    if (!plan.retryStatuses.includes(status) || handles.length <= this.#attempts.tried.length + 1) return false;
+    if (this.#decide('status', this.#connection!) !== 'move') return false;
+    this.#passedOver = status;
+    return true;
+  }
+
+  #tryAnother(connection: UpstreamConnection, atEnd: boolean): void {
+    const { handle } = connection;
+    this.#giveBack(connection, atEnd);
+    this.#countOut(outcomeOfStatus(this.#passedOver, this.#upstream!.plan.passive.failStatuses));
+    this.#attempts.leave(handle, 'status');
+    this.#passedOver = 0;
+    this.#responseEnded = false;
+    this.#readAt = 0;
+    this.#next(NO_NODE);
   }
 
   #decide(kind: FailureKind, connection: UpstreamConnection): RetryDecision {

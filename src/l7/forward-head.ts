@@ -1,3 +1,5 @@
+import { type Address, formatAddress } from '../core/address.ts';
+import type { PlannedUpstream } from '../upstream/plan.ts';
 import type { ClientForwarding } from './client-forwarding.ts';
 import { Framing, type RequestHead, type ResponseHead } from './head.ts';
 
@@ -9,6 +11,8 @@ export interface OutboundRequest {
   readonly target: string;
   readonly forwarding: ClientForwarding;
 }
+
+type HostRule = Pick<PlannedUpstream, 'passHost' | 'upstreamHost'>;
 
 /**
  * The head to send to a node, as text of which each character is one byte. The framing is written from what was parsed,
@@ -23,6 +27,13 @@ export function buildRequestHead(head: RequestHead, out: OutboundRequest): strin
   if (head.teTrailers) end += 'TE: trailers\r\nConnection: TE\r\n';
   if (head.upgrade !== '') end += `Upgrade: ${head.upgrade}\r\nConnection: Upgrade\r\n`;
   return `${start}${head.fields}${end}\r\n`;
+}
+
+/** The Host that the node sees; `asked` is the client's, empty when it sent none. */
+export function authorityFor({ passHost, upstreamHost }: HostRule, asked: string, node: Address): string {
+  if (passHost === 'pass' && asked !== '') return asked;
+  if (passHost === 'rewrite' && upstreamHost !== null) return upstreamHost;
+  return formatAddress(node);
 }
 
 /** Methods whose meaning anticipates content: without any, they say so (RFC 9110 §8.6). */

@@ -1,3 +1,8 @@
+import type { Clock } from '../core/clock.ts';
+import type { TableHandle } from '../upstream/handle.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import type { ResponseHead } from './head.ts';
+
 const FIELD = /^retry-after:[ \t]*([^\r\n]*?)[ \t]*\r?$/im;
 
 /**
@@ -10,4 +15,17 @@ export function retryAfterMs(fields: string, wall: number): number {
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
   const date = Date.parse(value);
   return Number.isNaN(date) ? 0 : Math.max(0, date - wall);
+}
+
+/** New requests go to other nodes while this one asks for a pause, if its upstream heeds that. */
+export function heedRetryAfter(
+  { fields }: ResponseHead,
+  upstream: Upstream,
+  handle: TableHandle,
+  { clock }: { readonly clock: Clock },
+): void {
+  const longest = upstream.plan.passive.retryAfterMs;
+  if (longest === 0) return;
+  const asked = retryAfterMs(fields, clock.wall());
+  if (asked > 0) upstream.setAside(handle, clock.now(), Math.min(asked, longest));
 }

@@ -7,7 +7,9 @@ export type FailureKind =
   /** The node did not answer, or did not take the request, in time. */
   | 'timeout'
   /** The node sent something that is not an answer. */
-  | 'protocol';
+  | 'protocol'
+  /** The node answered, with a status after which the upstream wants another node to be tried. */
+  | 'status';
 
 /** What is known when a use of a node has failed. */
 export interface FailedTry {
@@ -42,7 +44,7 @@ export interface RetryLimits {
 export type RetryDecision = 'refresh' | 'move' | 'give-up';
 
 /** Nodes tried besides the first when the configuration sets no number. */
-const MAX_MOVES = 8;
+const MAX_MOVES = 16;
 
 /** Methods that may be sent twice (RFC 9110 §9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
@@ -52,17 +54,19 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
  *
  * Nothing sent: always safe. Sent, and the connection died without a byte of an answer: once, if the method is
  * idempotent and the body is still whole; on a kept-alive connection that is most likely the race with the node's idle
- * timeout, which says nothing about the node (RFC 9112 §9.3.1). After a timeout the node may still be working: never.
+ * timeout, which says nothing about the node (RFC 9112 §9.3.1). Answered with a status that the upstream wants to be tried
+ * elsewhere: under the same conditions, once. After a timeout the node may still be working: never.
  */
 export function decideRetry(failed: FailedTry, limits: RetryLimits): RetryDecision {
-  if (failed.answerBegun) return 'give-up';
+  const wasAnswered = failed.kind === 'status';
+  if (failed.answerBegun && !wasAnswered) return 'give-up';
   if (limits.retryTimeout > 0 && failed.elapsedMs >= limits.retryTimeout) return 'give-up';
   const moreNodes = failed.moved < (limits.retries ?? MAX_MOVES);
   if (failed.kind === 'connect') return moreNodes ? 'move' : 'give-up';
-  if (failed.kind !== 'closed') return 'give-up';
+  if (failed.kind !== 'closed' && !wasAnswered) return 'give-up';
   const repeatable = failed.nothingSent || (IDEMPOTENT.has(failed.method) && !failed.bodySent);
   if (!repeatable) return 'give-up';
-  if (failed.reused) return failed.refreshed === 0 ? 'refresh' : 'give-up';
+  if (failed.reused && !wasAnswered) return failed.refreshed === 0 ? 'refresh' : 'give-up';
   if (!moreNodes) return 'give-up';
   return failed.nothingSent || failed.repeated === 0 ? 'move' : 'give-up';
 }

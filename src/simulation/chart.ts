@@ -1,4 +1,3 @@
-import { STRETCH_MS } from './recorder.ts';
 import type { Run } from './run.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -19,6 +18,7 @@ export function chart(scenario: Scenario, runs: readonly Run[]): string {
   const tail = tailPanel(runs, scenario, GAP + runs.length * (PANEL + GAP));
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="11">`,
+    `<title>${escaped(scenario.name ?? 'scenario')}</title>`,
     '<rect width="100%" height="100%" fill="white"/>',
     `<text x="${LEFT}" y="16" font-size="14">${escaped(scenario.name ?? 'scenario')}</text>`,
     ...panels,
@@ -38,25 +38,19 @@ function shownNodes(scenario: Scenario, runs: readonly Run[]): readonly string[]
 function nodePanel(run: Run, scenario: Scenario, shown: readonly string[], top: number): string {
   const seconds = Math.ceil(scenario.duration);
   const perSecond = (name: string) =>
-    Array.from({ length: seconds }, (_, second) => {
-      const counts = run.record.picks.get(name) ?? [];
-      let total = 0;
-      for (let stretch = 0; stretch < 1000 / STRETCH_MS; stretch++) {
-        total += counts[(second * 1000) / STRETCH_MS + stretch] ?? 0;
-      }
-      return total;
-    });
+    Array.from({ length: seconds }, (_, second) => run.record.picksOf(name, second * 1000, (second + 1) * 1000));
   const series = shown.map((name) => ({ name, values: perSecond(name) }));
-  return panel(`${run.balancer}: picks a second`, series, top);
+  const changes = run.fleet.transitions.map(({ at }) => (at - run.start) / 1000);
+  return panel(`${run.label}: picks a second`, series, { seconds, top, marks: [...new Set(changes)] });
 }
 
 function tailPanel(runs: readonly Run[], scenario: Scenario, top: number): string {
   const seconds = Math.ceil(scenario.duration);
-  const series = runs.map(({ balancer, record }) => ({
-    name: balancer,
+  const series = runs.map(({ label, record }) => ({
+    name: label,
     values: record.percentiles(0.99).slice(0, seconds),
   }));
-  return panel('99th percentile, ms', series, top);
+  return panel('99th percentile, ms', series, { seconds, top, marks: [] });
 }
 
 interface Series {
@@ -64,14 +58,21 @@ interface Series {
   readonly values: readonly number[];
 }
 
-function panel(title: string, series: readonly Series[], top: number): string {
+interface Frame {
+  /** What the axis is long. */
+  readonly seconds: number;
+  readonly top: number;
+  /** Moments, in seconds, at which a node changed. */
+  readonly marks: readonly number[];
+}
+
+function panel(title: string, series: readonly Series[], { seconds, top, marks }: Frame): string {
   const most = Math.max(1, ...series.flatMap(({ values }) => values));
-  const length = Math.max(2, ...series.map(({ values }) => values.length));
   const width = WIDTH - LEFT - 140;
-  const x = (index: number) => (LEFT + (index / (length - 1)) * width).toFixed(1);
+  const x = (second: number) => (LEFT + (second / seconds) * width).toFixed(1);
   const y = (value: number) => (top + PANEL - (value / most) * (PANEL - 20)).toFixed(1);
   const lines = series.map(({ values }, index) => {
-    const points = values.map((value, at) => `${x(at)},${y(value)}`).join(' ');
+    const points = values.map((value, at) => `${x(at + 0.5)},${y(value)}`).join(' ');
     return `<polyline points="${points}" fill="none" stroke="${COLOURS[index % COLOURS.length]}" stroke-width="1.5"/>`;
   });
   const legend = series.map(
@@ -83,12 +84,18 @@ function panel(title: string, series: readonly Series[], top: number): string {
     `<path d="M${LEFT} ${top + 15}V${top + PANEL}H${LEFT + width}" fill="none" stroke="#888"/>`,
     `<text x="${LEFT - 6}" y="${top + 24}" text-anchor="end">${Math.round(most)}</text>`,
     `<text x="${LEFT - 6}" y="${top + PANEL}" text-anchor="end">0</text>`,
-    `<text x="${LEFT + width}" y="${top + PANEL + 14}" text-anchor="end">${length - 1} s</text>`,
+    `<text x="${LEFT + width}" y="${top + PANEL + 14}" text-anchor="end">${seconds} s</text>`,
+    ...marks.map((at) => `<path d="M${x(at)} ${top + 15}V${top + PANEL}" stroke="#bbb" stroke-dasharray="2 3"/>`),
     ...lines,
     ...legend,
   ].join('\n');
 }
 
+/** Characters that XML does not know are left out. */
 function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+  return text
+    .replaceAll(/[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]/gu, '')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;');
 }

@@ -1,10 +1,10 @@
 import { type Run, Simulation } from './run.ts';
 import type { Scenario } from './scenario.ts';
+import { variantsOf } from './variants.ts';
 
-/** Runs a scenario once with each balancer that it names: the same nodes, the same load, the same events. */
+/** Runs a scenario once with each variant that it compares: the same nodes, the same requests, the same events. */
 export async function compare(scenario: Scenario): Promise<readonly Run[]> {
-  const own = (scenario.upstream as { type?: string } | undefined)?.type ?? 'roundrobin';
   const runs: Run[] = [];
-  for (const balancer of scenario.compare ?? [own]) runs.push(await new Simulation(scenario, balancer).run());
+  for (const variant of variantsOf(scenario)) runs.push(await new Simulation(scenario, variant).run());
   return runs;
 }

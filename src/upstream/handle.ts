@@ -102,6 +102,11 @@ export class TableHandle implements NodeHandle {
     else this.#failed(outcome, now);
   }
 
+  /** What was begun may go on for hours, and went well so far: a trial need not wait for its end. */
+  established(): void {
+    this.#endTrial('recovered');
+  }
+
   /** Counts a new connection to the node. */
   connected(): void {
     this.#ports.counters.add(this.slot, NodeField.connects, 1);
@@ -130,7 +135,7 @@ export class TableHandle implements NodeHandle {
   /** Tells how the single use of an ejected node ended; null when that says nothing. */
   #endTrial(result: 'recovered' | 'relapsed' | null): void {
     const { slot } = this;
-    if (!this.#table.isEjected(slot) || !this.#table.isProbed(slot)) return;
+    if (!this.#table.isEjected(slot) || !this.#table.holdsProbe(slot)) return;
     if (result === null) this.#table.returnProbe(slot);
     else this.#ports.alarm(slot, result);
   }

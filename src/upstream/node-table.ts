@@ -4,8 +4,8 @@ import { OUTCOMES, type Outcome } from '../balancers/types.ts';
  * The node table: what every thread knows of every node, as numbers in shared memory.
  *
  * The control thread assigns slots, one per identity (upstream id + host:port). Each cell has a named writer, so no cell
- * needs a lock: health belongs to the control thread, in-flight counts are added to by all with atomics.
- * A worker also keeps its own share of the in-flight count, so that a dead worker's share can be taken back.
+ * needs a lock: health belongs to the control thread, and each worker has its own share of the in-flight counts, whose sum
+ * is what is under way; a dead worker's share is taken back.
  */
 
 /** More than ten times the largest fleet in the design; untouched slots cost no memory. */
@@ -15,8 +15,7 @@ export const UPSTREAM_CAPACITY = 16_384;
 /** 32-bit cells of a node; two cache lines, so that nodes do not share one. */
 const CELLS = 32;
 const HEALTH = 0;
-const INFLIGHT = 1;
-const LATENCY = 2;
+const LATENCY = 1;
 /** Failures of each kind since the last success: `STREAK + outcome`. */
 const STREAK = 4;
 const EJECTION = 10;
@@ -30,11 +29,14 @@ const RAMP_BEGAN = 11;
 const PEAK = 12;
 const PEAK_AT = 13;
 const LIMIT = 14;
+const PROBED_AT = 15;
 
 /** Time constant of the smoothed latency: a sample weighs 1/8, as in TCP's SRTT (RFC 6298 §2). */
 const LATENCY_SHIFT = 3;
 /** How long a node that refused a connection takes no new traffic while others can. */
 export const DEMOTION_MS = 1000;
+/** A trial of an ejected node that has not ended by then is given out again: it may be a stream that goes on for hours. */
+export const TRIAL_MS = 30_000;
 
 /** `pending`: gated, and no check has succeeded yet. */
 export const Health = { unknown: 0, healthy: 1, unhealthy: 2, pending: 3 } as const;
@@ -67,6 +69,8 @@ export class NodeTable {
   readonly #versions: Int32Array;
   readonly #shares: readonly Int32Array[];
   readonly #own: Int32Array;
+  /** What this view writes into the cell of a trial that it holds; 0 there means that nobody does. */
+  readonly #holder: number;
   readonly #epoch: number;
 
   /** `worker` is the index of the worker that writes through this view; null in the control thread. */
@@ -77,6 +81,7 @@ export class NodeTable {
     this.#shares = memory.shares.map((share) => new Int32Array(share));
     const own = worker === null ? undefined : this.#shares[worker];
     this.#own = own ?? new Int32Array(0);
+    this.#holder = holderOf(worker);
     this.#epoch = memory.epoch;
   }
 
@@ -88,18 +93,20 @@ export class NodeTable {
     Atomics.store(this.#cells, slot * CELLS + HEALTH, health);
   }
 
+  /** The sum of the workers' shares: each has one writer, so nothing is lost when a worker dies in the middle of a change. */
   inflight(slot: number): number {
-    return this.#cells[slot * CELLS + INFLIGHT]!;
+    const shares = this.#shares;
+    let total = 0;
+    for (let worker = 0; worker < shares.length; worker++) total += shares[worker]![slot]!;
+    return total;
   }
 
   begin(slot: number): void {
     this.#own[slot]! += 1;
-    Atomics.add(this.#cells, slot * CELLS + INFLIGHT, 1);
   }
 
   end(slot: number): void {
     this.#own[slot]! -= 1;
-    Atomics.sub(this.#cells, slot * CELLS + INFLIGHT, 1);
   }
 
   /** What this worker has under way on the slot. */
@@ -157,7 +164,7 @@ export class NodeTable {
   /** Control thread: the node takes no traffic until `until`; after that one use may try it. */
   eject(slot: number, until: number): void {
     this.#doubles[slot * DOUBLES + EJECTED_UNTIL] = until - this.#epoch;
-    Atomics.store(this.#cells, slot * CELLS + PROBING, 0);
+    this.#freeProbe(slot);
     Atomics.store(this.#cells, slot * CELLS + EJECTION, 1);
   }
 
@@ -176,18 +183,39 @@ export class NodeTable {
     return this.#doubles[slot * DOUBLES + EJECTED_UNTIL]! + this.#epoch;
   }
 
-  /** One caller, over all workers, gets the single use that may try an ejected node. */
-  takeProbe(slot: number): boolean {
-    return Atomics.compareExchange(this.#cells, slot * CELLS + PROBING, 0, 1) === 0;
+  /** One caller, over all workers, gets the single use that may try an ejected node; the next one after `TRIAL_MS`. */
+  takeProbe(slot: number, now: number): boolean {
+    const cell = slot * CELLS + PROBING;
+    const holder = Atomics.load(this.#cells, cell);
+    if (!this.#isFree(slot, holder, now)) return false;
+    if (Atomics.compareExchange(this.#cells, cell, holder, this.#holder) !== holder) return false;
+    this.#doubles[slot * DOUBLES + PROBED_AT] = now - this.#epoch;
+    return true;
+  }
+
+  /** Whether `takeProbe` would succeed; takes nothing. */
+  wouldProbe(slot: number, now: number): boolean {
+    return this.#isFree(slot, Atomics.load(this.#cells, slot * CELLS + PROBING), now);
   }
 
   /** The use that tried the node said nothing about it: the next one may. */
   returnProbe(slot: number): void {
-    Atomics.store(this.#cells, slot * CELLS + PROBING, 0);
+    if (this.holdsProbe(slot)) this.#freeProbe(slot);
   }
 
-  isProbed(slot: number): boolean {
-    return Atomics.load(this.#cells, slot * CELLS + PROBING) === 1;
+  /** Whether the use that tries the node is one of this worker. */
+  holdsProbe(slot: number): boolean {
+    return Atomics.load(this.#cells, slot * CELLS + PROBING) === this.#holder;
+  }
+
+  #isFree(slot: number, holder: number, now: number): boolean {
+    return holder === 0 || now >= this.#doubles[slot * DOUBLES + PROBED_AT]! + this.#epoch + TRIAL_MS;
+  }
+
+  /** The time goes first: whoever takes the trial next and has not noted when is not taken for one who holds it too long. */
+  #freeProbe(slot: number): void {
+    this.#doubles[slot * DOUBLES + PROBED_AT] = Number.POSITIVE_INFINITY;
+    Atomics.store(this.#cells, slot * CELLS + PROBING, 0);
   }
 
   /** Control thread: how much the node may have under way at once; 0 for any number. */
@@ -251,18 +279,22 @@ export class NodeTable {
     for (const share of this.#shares) share[slot] = 0;
   }
 
-  /** Control thread: takes back what a dead worker had counted in. Returns how many uses that were. */
+  /** Control thread: takes back what a dead worker had counted in, and the trials that it held. Returns how many uses that were. */
   reclaim(worker: number, slots: Iterable<number>): number {
     const share = this.#shares[worker];
     if (!share) return 0;
     let reclaimed = 0;
     for (const slot of slots) {
+      if (Atomics.load(this.#cells, slot * CELLS + PROBING) === holderOf(worker)) this.#freeProbe(slot);
       const count = share[slot]!;
       if (count === 0) continue;
       share[slot] = 0;
-      Atomics.sub(this.#cells, slot * CELLS + INFLIGHT, count);
       reclaimed += count;
     }
     return reclaimed;
   }
+}
+
+function holderOf(worker: number | null): number {
+  return worker === null ? -1 : worker + 1;
 }

@@ -154,6 +154,8 @@ export interface PlannedUpstream {
   readonly retries: number | null;
   /** Milliseconds after which no further try begins; 0 for no bound. */
   readonly retryTimeout: number;
+  /** Statuses after which a request that may be repeated goes to another node. */
+  readonly retryStatuses: readonly number[];
   /** Which Host the node sees: the client's, the node's own, or `upstreamHost`. */
   readonly passHost: 'pass' | 'node' | 'rewrite';
   readonly upstreamHost: string | null;

@@ -55,6 +55,8 @@ interface Tier<T> {
   /** Not known to be bad, but left alone for a moment. */
   readonly aside: T[];
   readonly bad: T[];
+  /** Known to be bad, and left alone for a moment besides: even fail-open does without them if it can. */
+  readonly badAside: T[];
 }
 
 /**
@@ -117,28 +119,28 @@ function sortOut<T extends Candidate>(
     if (node.baseWeight <= 0 || table.health(node.slot) === Health.pending) continue;
     const { priority } = node.node;
     let tier = tiers.get(priority);
-    if (!tier) tiers.set(priority, (tier = { priority, ready: [], aside: [], bad: [] }));
+    if (!tier) tiers.set(priority, (tier = { priority, ready: [], aside: [], bad: [], badAside: [] }));
     const { slot } = node;
-    if (table.isEjected(slot)) {
-      tier.bad.push(node);
+    const isUnhealthy = table.health(slot) === Health.unhealthy;
+    const isEjected = table.isEjected(slot);
+    if (isEjected) {
       const until = table.ejectedUntil(slot);
       if (until > now) review.at = Math.min(review.at, until);
-      else if (table.health(slot) !== Health.unhealthy) trials.push(node);
-    } else if (table.health(slot) === Health.unhealthy) {
-      tier.bad.push(node);
-    } else {
-      const until = table.demotedUntil(slot);
-      if (until > now) review.at = Math.min(review.at, until);
-      (until > now ? tier.aside : tier.ready).push(node);
+      else if (!isUnhealthy) trials.push(node);
     }
+    const until = table.demotedUntil(slot);
+    const isAside = until > now;
+    if (isAside) review.at = Math.min(review.at, until);
+    if (isEjected || isUnhealthy) (isAside ? tier.badAside : tier.bad).push(node);
+    else (isAside ? tier.aside : tier.ready).push(node);
   }
   return [...tiers.values()].sort((a, b) => b.priority - a.priority);
 }
 
-function weigh<T extends Candidate>({ ready, aside, bad }: Tier<T>) {
+function weigh<T extends Candidate>({ ready, aside, bad, badAside }: Tier<T>) {
   const atReady = weightOf(ready);
   const alive = atReady + weightOf(aside);
-  return { ready: atReady, alive, enabled: alive + weightOf(bad) };
+  return { ready: atReady, alive, enabled: alive + weightOf(bad) + weightOf(badAside) };
 }
 
 function weightOf(nodes: readonly Candidate[]): number {
@@ -148,16 +150,17 @@ function weightOf(nodes: readonly Candidate[]): number {
 }
 
 function poolsOf<T extends Candidate>(tier: Tier<T>, { share, panic }: TierShare, spread: PlannedSpread): Pool<T>[] {
-  const { ready, aside, bad } = tier;
+  const { ready, aside, bad, badAside } = tier;
   const key = String(tier.priority);
-  if (panic) return [{ key, share, nodes: ready.length + bad.length > 0 ? [...ready, ...bad] : aside }];
+  if (panic)
+    return [{ key, share, nodes: ready.length + bad.length > 0 ? [...ready, ...bad] : [...aside, ...badAside] }];
   if (ready.length === 0) return [{ key, share, nodes: aside }];
   return spread.zone === null ? [{ key, share, nodes: ready }] : splitByZone(tier, share, spread.zone);
 }
 
 /** The local nodes, as long as there are enough of them, and the others for what is too much for those. */
 function splitByZone<T extends Candidate>(
-  { priority, ready, aside, bad }: Tier<T>,
+  { priority, ready, aside, bad, badAside }: Tier<T>,
   share: number,
   zone: NonNullable<PlannedSpread['zone']>,
 ): Pool<T>[] {
@@ -166,7 +169,7 @@ function splitByZone<T extends Candidate>(
   if (local.length < Math.max(1, zone.minNodes) || local.length === ready.length) {
     return [{ key: String(priority), share, nodes: ready }];
   }
-  const enabled = weightOf(local) + weightOf(aside.filter(isLocal)) + weightOf(bad.filter(isLocal));
+  const enabled = weightOf([...ready, ...aside, ...bad, ...badAside].filter(isLocal));
   const kept = Math.min(1, weightOf(local) / enabled / zone.spillOver);
   const pools: Pool<T>[] = [{ key: `${priority}/local`, share: share * kept, nodes: local }];
   if (kept < 1) {

@@ -43,6 +43,8 @@ export class Selection {
   #reviewAt = 0;
   /** Makes left-over nodes take turns. */
   #leftOvers = 0;
+  /** What is picked is not used: it must take nothing that only the end of a use gives back. */
+  #isRehearsal = false;
 
   constructor(
     handles: readonly TableHandle[],
@@ -60,14 +62,14 @@ export class Selection {
 
   /** The node for the next use, not in `context.tried`; null when there is none or the nodes are at their limits. */
   pick(context: PickContext, headroom: number): TableHandle | null {
-    const handle = this.#pickAny(context);
+    const handle = this.#pickAny(context, headroom);
     if (handle === null || !this.#settings.limited || handle.hasRoom(headroom)) return handle;
     return this.#pickWithRoom(handle, context, headroom);
   }
 
   /** Whether it is the limits that leave no node: there would be one without them. */
   isFull(context: PickContext): boolean {
-    return this.#settings.limited && this.rehearsal().#pickAny(context) !== null;
+    return this.#settings.limited && this.rehearsal().#pickAny(context, Number.POSITIVE_INFINITY) !== null;
   }
 
   #pickWithRoom(full: TableHandle, context: PickContext, headroom: number): TableHandle | null {
@@ -75,18 +77,18 @@ export class Selection {
     let handle: TableHandle | null = full;
     for (let look = 1; look < MAX_LOOKS && handle !== null && !handle.hasRoom(headroom); look++) {
       context.tried = [...context.tried, handle];
-      handle = this.#pickAny(context);
+      handle = this.#pickAny(context, headroom);
     }
     context.tried = tried;
     return handle?.hasRoom(headroom) ? handle : null;
   }
 
-  #pickAny(context: PickContext): TableHandle | null {
+  #pickAny(context: PickContext, headroom: number): TableHandle | null {
     if (this.#table.version(this.#settings.slot) !== this.#version || context.now >= this.#reviewAt) {
       this.#refresh(context.now);
     }
     if (this.#trials.length > 0 && context.tried.length === 0) {
-      const trial = this.#takeTrial();
+      const trial = this.#takeTrial(context.now, headroom);
       if (trial !== null) return trial;
     }
     const pools = this.#pools;
@@ -95,9 +97,11 @@ export class Selection {
     return handle as TableHandle | null;
   }
 
-  /** A copy with pickers of its own in the same state: what is picked there moves no cursor here. */
+  /** A copy with pickers of its own in the same state: what is picked there moves no cursor here, and takes no trial. */
   rehearsal(): Selection {
-    return new Selection(this.handles, this.#settings, this, this.#table, this.#random);
+    const copy = new Selection(this.handles, this.#settings, this, this.#table, this.#random);
+    copy.#isRehearsal = true;
+    return copy;
   }
 
   #refresh(now: number): void {
@@ -115,9 +119,13 @@ export class Selection {
     this.#reviewAt = reviewAt;
   }
 
-  #takeTrial(): TableHandle | null {
+  /** A node that takes its trial now. The trial is taken only of one that will be used: nothing else would ever end it. */
+  #takeTrial(now: number, headroom: number): TableHandle | null {
+    const table = this.#table;
     for (const handle of this.#trials) {
-      if (this.#table.isEjected(handle.slot) && this.#table.takeProbe(handle.slot)) return handle;
+      const { slot } = handle;
+      if (!table.isEjected(slot) || (this.#settings.limited && !handle.hasRoom(headroom))) continue;
+      if (this.#isRehearsal ? table.wouldProbe(slot, now) : table.takeProbe(slot, now)) return handle;
     }
     return null;
   }

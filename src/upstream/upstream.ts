@@ -8,6 +8,9 @@ import type { PlannedSubset, PlannedUpstream } from './plan.ts';
 import { acceptsBound } from './ready-set.ts';
 import { Selection, type SelectionSettings } from './selection.ts';
 
+/** Subsets of one upstream whose cursors outlive a change of nodes although nobody asks for them meanwhile. */
+const SUBSETS_REMEMBERED = 100;
+
 /** What an upstream is made with, besides its plan and its nodes. */
 export interface UpstreamTools {
   readonly balancer: Balancer;
@@ -28,7 +31,8 @@ export class Upstream {
   readonly #bindings: Bindings | null;
   /** By key; built when a route first asks for one. */
   readonly #subsets = new Map<string, Selection>();
-  #before: Upstream | null;
+  /** Of earlier versions, by key: where the next pick over a subset goes on. The longest unused first. */
+  readonly #earlier: Map<string, Selection>;
 
   constructor(plan: PlannedUpstream, handles: readonly TableHandle[], before: Upstream | null, tools: UpstreamTools) {
     this.plan = plan;
@@ -40,8 +44,7 @@ export class Upstream {
     this.#settings = { balancer: tools.balancer, slot, spread, hashes: plan.hash !== null, limited: plan.limited };
     this.#bindings = plan.sticky === null ? null : new Bindings(plan, plan.sticky.secret, handles);
     this.#whole = this.#select(handles, before === null ? null : before.#whole);
-    this.#before = before;
-    if (before !== null) before.#before = null;
+    this.#earlier = new Map(before === null ? [] : [...before.#earlier, ...before.#subsets].slice(-SUBSETS_REMEMBERED));
   }
 
   /**
@@ -81,8 +84,8 @@ export class Upstream {
     if (known) return known;
     const members = this.handles.filter((handle) => isMember(handle, subset));
     const handles = members.length === 0 && subset.fallback === 'any' ? this.handles : members;
-    const previous = this.#before === null ? undefined : this.#before.#subsets.get(subset.key);
-    const selection = this.#select(handles, previous ?? null);
+    const selection = this.#select(handles, this.#earlier.get(subset.key) ?? null);
+    this.#earlier.delete(subset.key);
     this.#subsets.set(subset.key, selection);
     return selection;
   }

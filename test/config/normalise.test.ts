@@ -59,6 +59,7 @@ test('the defaults of an upstream and its checks', () => {
     scheme: 'http',
     on_node_gone: 'finish',
     retry_timeout: 0,
+    retry_statuses: [],
     timeout: { connect: 3, send: 60, read: 60 },
     pass_host: 'pass',
     keepalive_pool: { size: 64, idle_timeout: 60, requests: 1000 },

@@ -7,6 +7,13 @@ import { staticChanges } from '../../src/control/static-settings.ts';
 const nodes = { '127.0.0.1:8001': 2 };
 
 describe('defineResources', () => {
+  it('says after which answers another node is asked', () => {
+    const { upstreams } = defineResources(
+      documentFrom({ upstreams: [{ id: 'u', nodes, retry_statuses: [500, 503] }] }),
+    );
+    assert.deepEqual(upstreams.get('u')!.settings.retryStatuses, [500, 503]);
+  });
+
   it('says how nodes are picked', () => {
     const settingsOf = (upstream: object) => {
       const { upstreams } = defineResources(documentFrom({ upstreams: [{ id: 'u', nodes, ...upstream }] }));
@@ -138,6 +145,11 @@ describe('staticChanges', () => {
       routes: [{ id: 'r', uri: '/', upstream: { nodes } }],
     });
     assert.deepEqual(staticChanges(before, after).sort(), ['listen', 'workers']);
+    assert.deepEqual(
+      staticChanges(before, { ...before, zone: 'b' }),
+      [],
+      'a zone is for the upstreams, which follow it',
+    );
     assert.deepEqual(staticChanges(before, before), []);
   });
 });

@@ -14,8 +14,9 @@ import { beginRamps, createSupervision } from '../../src/control/supervision.ts'
 import { seededRandom } from '../../src/core/random.ts';
 import { NodeSets } from '../../src/discovery/node-sets.ts';
 import { CounterBlock } from '../../src/telemetry/counter-table.ts';
+import { explainUpstream } from '../../src/upstream/explain.ts';
 import type { TableHandle } from '../../src/upstream/handle.ts';
-import { Health, NodeTable } from '../../src/upstream/node-table.ts';
+import { Health, NodeTable, TRIAL_MS } from '../../src/upstream/node-table.ts';
 import { NodeDirectory } from '../../src/worker/node-directory.ts';
 import { SnapshotStore } from '../../src/worker/snapshot-store.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -73,7 +74,16 @@ function setup(upstream: UpstreamInput) {
     }
     return picked;
   };
-  return { clock, log, configure, pick, use, shares, handle, supervision, statistics, worker };
+  const explain = () => explainUpstream(worker(), null, table, { hash: 0, now: clock.now(), tried: [] }, null);
+  /** The upstream leaves the configuration. */
+  const remove = () => {
+    assembly.setFile(defineResources(documentFrom({})));
+    assembly.flush();
+  };
+  return {
+    ...{ clock, log, configure, remove, pick, use, shares, handle, explain },
+    ...{ supervision, statistics, nodeSlots, worker },
+  };
 }
 
 const NODES = { '10.0.0.1:1': 1, '10.0.0.1:2': 1, '10.0.0.1:3': 1, '10.0.0.1:4': 1 };
@@ -122,6 +132,60 @@ describe('outliers: from an outcome to the next pick', () => {
     assert.equal(pick()!.node.port, 2, 'a trial that said nothing is given out again');
     use(2, Outcome.success);
     assert.equal(shares(8)[2], 2);
+  });
+
+  it('gives a trial out again when the worker that held it is gone', () => {
+    const { clock, use, handle, pick, shares, nodeSlots } = setup({ nodes: NODES, checks: { passive: {} } });
+    use(2, Outcome.timeout, 5);
+    clock.advance(34_000);
+    assert.equal(pick()!.node.port, 2);
+    handle(2).begin();
+    assert.equal(shares(9)[2], undefined);
+    assert.equal(nodeSlots.workerGone(0), 1);
+    assert.equal(pick()!.node.port, 2);
+    use(2, Outcome.success);
+    assert.equal(shares(8)[2], 2);
+  });
+
+  it('gives a trial out again that does not end', () => {
+    const { clock, use, handle, pick, shares } = setup({ nodes: NODES, checks: { passive: {} } });
+    use(2, Outcome.timeout, 5);
+    clock.advance(34_000);
+    assert.equal(pick()!.node.port, 2);
+    handle(2).begin();
+    clock.advance(TRIAL_MS - 1);
+    assert.equal(shares(9)[2], undefined);
+    clock.advance(1);
+    assert.equal(shares(9)[2], 1);
+    use(2, Outcome.success);
+    assert.equal(shares(8)[2], 2);
+  });
+
+  it('takes a stream that was established for a trial that went well, however long it goes on', () => {
+    const { clock, use, handle, pick, shares } = setup({ nodes: NODES, checks: { passive: {} } });
+    use(2, Outcome.timeout, 5);
+    clock.advance(34_000);
+    assert.equal(pick()!.node.port, 2);
+    handle(2).begin();
+    handle(2).established();
+    assert.equal(shares(8)[2], 2);
+  });
+
+  it('an explanation takes no trial', () => {
+    const { clock, use, explain, pick } = setup({ nodes: NODES, checks: { passive: {} } });
+    use(2, Outcome.timeout, 5);
+    clock.advance(34_000);
+    for (let asked = 0; asked < 3; asked++) assert.equal(explain().pick, '10.0.0.1:2');
+    assert.equal(pick()!.node.port, 2);
+    assert.notEqual(explain().pick, '10.0.0.1:2', 'the trial is under way');
+  });
+
+  it('shadow mode lets go of those that are ejected', () => {
+    const { configure, use, shares, log } = setup({ nodes: NODES, checks: { passive: {} } });
+    use(2, Outcome.timeout, 5);
+    configure({ nodes: NODES, checks: { passive: { shadow: true } } });
+    assert.equal(shares(8)[2], 2);
+    assert.deepEqual(log.names, ['outlier.ejected', 'outlier.reinstated']);
   });
 
   it('survives a reload, with its thresholds changed', () => {
@@ -213,6 +277,36 @@ describe('circuit breaker of an upstream', () => {
     assert.equal(worker().admits(), true, 'a new one begins closed');
   });
 
+  it('gives trials out again that a dead worker took with it', () => {
+    const { clock, use, worker, handle, nodeSlots } = setup(breaker);
+    clock.advance(1000);
+    use(1, Outcome.timeout, 10);
+    clock.advance(6000);
+    for (const port of [1, 2]) {
+      assert.equal(worker().admits(), true);
+      handle(port).begin();
+    }
+    assert.equal(nodeSlots.workerGone(0), 2);
+    clock.advance(4000);
+    assert.equal(worker().admits(), false);
+    clock.advance(2000);
+    assert.deepEqual([worker().admits(), worker().admits(), worker().admits()], [true, true, false]);
+    use(1, Outcome.success, 2);
+    clock.advance(1000);
+    assert.equal(worker().admits(), true);
+  });
+
+  it('leaves no open row behind when its upstream goes', () => {
+    const { clock, use, remove, worker, statistics } = setup(breaker);
+    const { slot } = worker().plan;
+    clock.advance(1000);
+    use(1, Outcome.timeout, 10);
+    clock.advance(1000);
+    assert.equal(statistics.upstreamBreakers.wouldAdmit(slot), false);
+    remove();
+    assert.equal(statistics.upstreamBreakers.wouldAdmit(slot), true);
+  });
+
   it('does not take the coming and going of nodes for traffic', () => {
     const { clock, use, configure, worker } = setup(breaker);
     use(1, Outcome.timeout, 9);
@@ -241,5 +335,25 @@ describe('fail-open', () => {
     set(3, Health.healthy);
     clock.advance(10_000);
     assert.deepEqual(log.names, ['upstream.fail-open', 'upstream.fail-open-over']);
+  });
+});
+
+describe('active checks that begin and end', () => {
+  const active = { type: 'tcp', gate: true } as const;
+
+  it('a gate does not shut out the nodes that served before there were checks', () => {
+    const { configure, shares, statistics, handle } = setup({ nodes: NODES });
+    configure({ nodes: { ...NODES, '10.0.0.1:5': 1 }, checks: { active } });
+    assert.deepEqual(shares(8), { 1: 2, 2: 2, 3: 2, 4: 2 });
+    assert.equal(statistics.table.health(handle(5).slot), Health.pending);
+    configure({ nodes: { ...NODES, '10.0.0.1:5': 1 }, checks: { active: { ...active, timeout: 2 } } });
+    assert.deepEqual(shares(8), { 1: 2, 2: 2, 3: 2, 4: 2 });
+  });
+
+  it('leave nothing behind in the row of a node that went with its upstream and comes back without them', () => {
+    const { configure, remove, shares } = setup({ nodes: NODES, checks: { active } });
+    remove();
+    configure({ nodes: NODES });
+    assert.deepEqual(shares(8), { 1: 2, 2: 2, 3: 2, 4: 2 });
   });
 });

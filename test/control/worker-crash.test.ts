@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -17,6 +19,90 @@ function silentBackend(): Promise<Server> {
   const server = createServer((socket) => socket.on('error', () => {}).resume());
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
 }
+
+/** Answers `good`, or what `mood` says: an error, nothing at all, or `back`. */
+class MoodyBackend {
+  mood: 'fail' | 'hang' | 'back' = 'fail';
+  /** Requests that got no answer and are not given up. */
+  hanging = 0;
+  readonly server = createHttpServer((_request, answer) => {
+    if (this.mood === 'back') return void answer.end('back');
+    if (this.mood === 'fail') return void answer.writeHead(500).end('failed');
+    this.hanging += 1;
+    answer.on('close', () => (this.hanging -= 1));
+  });
+
+  async start(): Promise<string> {
+    this.server.listen(0, '127.0.0.1');
+    await once(this.server, 'listening');
+    return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+}
+
+describe('a worker that dies while it tries an ejected node', () => {
+  const threads: Worker[] = [];
+  const remember = (message: unknown) => void threads.push((message as { worker: Worker }).worker);
+  const good = createHttpServer((_request, answer) => void answer.end('good'));
+  const moody = new MoodyBackend();
+  let gateway: Gateway;
+
+  before(async () => {
+    subscribe('worker_threads', remember);
+    good.listen(0, '127.0.0.1');
+    await once(good, 'listening');
+    const nodes = { [`127.0.0.1:${(good.address() as AddressInfo).port}`]: 1, [await moody.start()]: 1 };
+    const passive = { unhealthy: { http_failures: 2 }, ejection: { time: 0.3, max_time: 0.3 } };
+    const document = documentFrom({
+      listen: ['127.0.0.1:0'],
+      admin: { address: '127.0.0.1:0' },
+      workers: 2,
+      upstreams: [{ id: 'web', nodes, checks: { passive }, retries: 0 }],
+      routes: [{ id: 'web', uri: '/*', upstream_id: 'web' }],
+    });
+    const log = new RecordingLog();
+    const options = { document, stateDirectory: null, version: 'test', clock: systemClock, random: systemRandom, log };
+    gateway = await Gateway.start(options);
+  });
+
+  after(async () => {
+    unsubscribe('worker_threads', remember);
+    await gateway?.close(systemClock.now());
+    for (const server of [good, moody.server]) {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  it('leaves the trial to the others', async () => {
+    const url = `http://127.0.0.1:${gateway.addresses.http[0]!.port}/`;
+    /** The answer; empty when the connection broke. */
+    const ask = async () => {
+      try {
+        return await (await fetch(url)).text();
+      } catch {
+        return '';
+      }
+    };
+    const isEjected = () => gateway.views.upstreams()[0]!.nodes.some(({ ejected }) => ejected !== null);
+    while (!isEjected()) await ask();
+    moody.mood = 'hang';
+    const asked: Promise<string>[] = [];
+    while (moody.hanging === 0) {
+      asked.push(ask());
+      await pause(5);
+    }
+    assert.equal(moody.hanging, 1);
+    for (const thread of threads.slice(0, 2)) {
+      if (moody.hanging > 0) await thread.terminate();
+      await pause(50);
+    }
+    while (moody.hanging > 0) await pause(5);
+    moody.mood = 'back';
+    while ((await ask()) !== 'back') await pause(5);
+    while (isEjected()) await ask();
+    await Promise.all(asked);
+  });
+});
 
 describe('a worker that dies', () => {
   const threads: Worker[] = [];

@@ -73,6 +73,32 @@ describe('catalogues', () => {
     assert.equal(catalogs.get('fake')?.entries.length, 0);
   });
 
+  it('hold each service that is missing after an outage, until all are back or the time is over', async () => {
+    await want('fake');
+    fake.catalog!.set(entries(3));
+    fake.catalog!.fail(outage());
+    fake.catalog!.set([...entries(2), { service: 'new', tags: [] }]);
+    assert.equal(catalogs.get('fake')?.state, 'held');
+    assert.match(
+      catalogs.get('fake')?.reason ?? '',
+      /^3 → 3 services after the source could not be asked; held until /,
+    );
+    assert.deepEqual(
+      catalogs.get('fake')?.entries.map(({ service }) => service),
+      ['new', 's0', 's1', 's2'],
+    );
+    clock.advance(1000);
+    fake.catalog!.set(entries(3).slice(1));
+    assert.equal(catalogs.get('fake')?.state, 'held');
+    clock.advance(1000);
+    fake.catalog!.set(entries(3));
+    assert.deepEqual([catalogs.get('fake')?.state, catalogs.get('fake')?.entries.length], ['ok', 3]);
+    fake.catalog!.fail(outage());
+    fake.catalog!.set(entries(2));
+    clock.advance(60_000);
+    assert.deepEqual([catalogs.get('fake')?.state, catalogs.get('fake')?.entries.length], ['ok', 2]);
+  });
+
   it('hold when three services or more vanish at once', async () => {
     await want('fake');
     fake.catalog!.set(entries(3));

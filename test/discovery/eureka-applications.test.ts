@@ -60,6 +60,25 @@ describe('the applications of a Eureka server', () => {
     assert.equal(known.byApplication.get('WEB')?.[0]?.status, 'DOWN');
   });
 
+  it('are of a whole and a delta what is newer in either, since the server may keep an outdated one of both', () => {
+    const ids = (whole: EurekaInstance[], delta: EurekaInstance[]) => {
+      const known = new EurekaApplications();
+      known.replace({ instances: whole, hash: '', version: 1 }, { instances: delta, hash: '', version: 2 });
+      return [...known.all].map(({ id, status, updatedAt }) => `${id} ${status} ${updatedAt}`).sort();
+    };
+    const one = instance(1, 'UP', 5);
+    const two = instance(2, 'UP', 6);
+    // The whole is outdated: one changed, two came, three went.
+    const newer = [instance(1, 'DOWN', 7, 'MODIFIED'), instance(2, 'UP', 8), instance(3, 'UP', 9, 'DELETED')];
+    assert.deepEqual(ids([one, instance(3, 'UP', 4)], newer), ['web-1 DOWN 7', 'web-2 UP 8']);
+    // The delta is outdated: it knows of three, which went before two came, and has an older one.
+    const older = [instance(1, 'DOWN', 3), instance(3, 'UP', 4), instance(2, 'UP', 4, 'DELETED')];
+    assert.deepEqual(ids([one, two], older), ['web-1 UP 5', 'web-2 UP 6']);
+    // A server that tells no times.
+    const timeless = [instance(1, 'UP', 0, 'DELETED'), instance(3, 'UP', 0)];
+    assert.deepEqual(ids([instance(1, 'UP', 0)], timeless), ['web-1 UP 0']);
+  });
+
   it('are not led back by a delta that is older than what is known', () => {
     const known = new EurekaApplications();
     known.replace({ instances: [instance(1, 'UP', 9)], hash: 'UP_1_', version: 1 });

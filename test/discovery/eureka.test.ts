@@ -129,6 +129,34 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
     assert.deepEqual(ports(told.members), [1, 2]);
   });
 
+  it('is not led for long by a delta that is outdated and fits: the whole is read again after a time', async () => {
+    watch();
+    const both = [eurekaEntry(1, { lastUpdatedTimestamp: '900' }), eurekaEntry(2)];
+    give(await question(), eurekaAnswer(both, 'UP_2_'));
+    await bed.sink.nextSet();
+    const outdated = eurekaAnswer([eurekaEntry(2)], 'UP_2_', 5);
+    give(await later(), outdated);
+    assert.deepEqual(ports(await bed.sink.nextSet()), [1, 2]);
+    give(await later(), outdated);
+    const whole = await question();
+    assert.equal(whole.path, '/eureka/apps');
+    const three = eurekaEntry(3, { lastUpdatedTimestamp: '3000' });
+    give(whole, eurekaAnswer([both[0]!, three], 'UP_2_'));
+    assert.deepEqual(ports(await bed.sink.nextSet()), [1, 3]);
+    // The count is the same, so that the delta fits, and two is not taken from it again.
+    give(await later(), outdated);
+    assert.deepEqual(ports(await bed.sink.nextSet()), [1, 3]);
+    give(await later(), outdated);
+    give(await question(), eurekaAnswer([three], 'UP_1_'));
+    assert.deepEqual(ports(await bed.sink.nextSet()), [3]);
+    // It does not fit: the whole is read each time.
+    give(await later(), outdated);
+    give(await question(), eurekaAnswer([three], 'UP_1_'));
+    assert.deepEqual(ports(await bed.sink.nextSet()), [3]);
+    give(await later(), eurekaAnswer([eurekaEntry(4, { lastUpdatedTimestamp: '4000' })], 'UP_2_', 6));
+    assert.deepEqual(ports(await bed.sink.nextSet()), [3, 4]);
+  });
+
   it('doubts a server that has started anew and is empty', async () => {
     watch();
     give(await question(), TWO);

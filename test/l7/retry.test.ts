@@ -25,8 +25,8 @@ describe('the decision to retry', () => {
   const table: [string, Partial<FailedTry>, Partial<RetryLimits>, ReturnType<typeof decideRetry>][] = [
     ['no connection', { kind: 'connect', nothingSent: true }, {}, 'move'],
     ['no connection, POST', { kind: 'connect', nothingSent: true, method: 'POST' }, {}, 'move'],
-    ['no connection, the eighth time', { kind: 'connect', nothingSent: true, moved: 7 }, {}, 'move'],
-    ['no connection, the ninth time', { kind: 'connect', nothingSent: true, moved: 8 }, {}, 'give-up'],
+    ['no connection, the sixteenth time', { kind: 'connect', nothingSent: true, moved: 15 }, {}, 'move'],
+    ['no connection, the seventeenth time', { kind: 'connect', nothingSent: true, moved: 16 }, {}, 'give-up'],
     ['no connection, retries 0', { kind: 'connect', nothingSent: true }, { retries: 0 }, 'give-up'],
     ['no connection, retries used up', { kind: 'connect', nothingSent: true, moved: 2 }, { retries: 2 }, 'give-up'],
     [
@@ -54,6 +54,12 @@ describe('the decision to retry', () => {
     ['died in the answer', { answerBegun: true }, {}, 'give-up'],
     ['no answer in time', { kind: 'timeout' }, {}, 'give-up'],
     ['nonsense for an answer', { kind: 'protocol' }, {}, 'give-up'],
+    ['answered badly, GET', { kind: 'status', answerBegun: true }, {}, 'move'],
+    ['answered badly on a kept-alive connection, GET', { kind: 'status', answerBegun: true, reused: true }, {}, 'move'],
+    ['answered badly, POST', { kind: 'status', answerBegun: true, method: 'POST' }, {}, 'give-up'],
+    ['answered badly, PUT, some body sent', { kind: 'status', method: 'PUT', bodySent: true }, {}, 'give-up'],
+    ['answered badly, the second time', { kind: 'status', answerBegun: true, repeated: 1, moved: 1 }, {}, 'give-up'],
+    ['answered badly, retries 0', { kind: 'status', answerBegun: true }, { retries: 0 }, 'give-up'],
   ];
   for (const [name, failed, limits, expected] of table) {
     it(`${name}: ${expected}`, () => {

@@ -46,6 +46,7 @@ export const DEFAULT_DNS: Omit<DnsOptions, 'servers'> = {
 export const DEFAULT_EUREKA: Omit<EurekaOptions, 'servers'> = {
   prefix: '/eureka/',
   fetchInterval: 30_000,
+  resync: 60_000,
   defaultWeight: 100,
   connectTimeout: 2_000,
   readTimeout: 5_000,

@@ -49,7 +49,12 @@ export class JavaServer {
   /** Kills it if it runs, starts it, and resolves when it answers. */
   async restart(): Promise<void> {
     await this.kill();
-    const args = ['-XX:TieredStopAtLevel=1', '-Xmx384m', ...this.#arguments(this.directory)];
+    const args = [
+      '-XX:TieredStopAtLevel=1',
+      '-Xmx384m',
+      `-Djava.io.tmpdir=${this.directory}`,
+      ...this.#arguments(this.directory),
+    ];
     const child = spawn('java', args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: this.directory });
     this.#child = child;
     let output = '';

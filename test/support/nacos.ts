@@ -57,8 +57,21 @@ export class NacosServer {
     ];
     await writeFile(join(java.directory, 'application.properties'), properties.join('\n'));
     const server = new NacosServer(address, java, oldApis);
-    await server.restart();
+    await server.#startFirst();
     return server;
+  }
+
+  /** On a busy machine Nacos may give up while it makes its database, which is then of no use. */
+  async #startFirst(): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.restart();
+      } catch (error) {
+        if (tries === 3) throw error;
+        await this.#java.kill();
+        await rm(join(this.#java.directory, 'data'), { recursive: true, force: true });
+      }
+    }
   }
 
   /** `fields` are those of Nacos: `weight`, `clusterName`, `namespaceId`, `groupName`, `ephemeral`, `metadata`, … */

@@ -20,6 +20,7 @@ export const plainUpstream: Omit<PlannedUpstream, 'id' | 'slot' | 'nodes'> = {
   timeouts: { connect: 1, send: 1, read: 1 },
   retries: null,
   retryTimeout: 0,
+  retryStatuses: [],
   passHost: 'pass',
   upstreamHost: null,
   keepalive: { size: 1, idleTimeout: 1, requests: 1 },

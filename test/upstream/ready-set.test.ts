@@ -81,10 +81,22 @@ describe('ready set', () => {
   });
 
   it('uses all when all are unhealthy, and says so', () => {
-    assert.deepEqual(ready({ health: unhealthy }, { health: unhealthy, failed: 10 }), {
+    assert.deepEqual(ready({ health: unhealthy }, { health: unhealthy, failed: 2000 }), {
       ready: [0, 1],
       failOpen: true,
       reviewAt: never,
+    });
+  });
+
+  it('does without nodes that have just refused a connection even then, unless all have', () => {
+    const refused = { health: unhealthy, failed: 10 };
+    assert.deepEqual(ready({ health: unhealthy }, refused), { ready: [0], failOpen: true, reviewAt: NOW + 990 });
+    assert.deepEqual(ready({}, { ejected: 5000, failed: 10 }, refused).ready, [0]);
+    assert.deepEqual(ready({}, { ejected: 5000 }, refused).ready, [0, 1]);
+    assert.deepEqual(ready({ failed: 10 }, refused, refused), {
+      ready: [0, 1, 2],
+      failOpen: true,
+      reviewAt: NOW + 990,
     });
   });
 

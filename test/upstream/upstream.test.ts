@@ -53,6 +53,7 @@ class Worker {
     nodes: Record<number, Given>,
     previous: Upstream | null = null,
     balancer = createRoundRobin(noChance),
+    limited = false,
   ): Upstream {
     const handles = Object.entries(nodes).map(([slot, given]) => this.handle(Number(slot), given));
     const counted: Balancer = {
@@ -66,6 +67,7 @@ class Worker {
       id: 'u',
       slot: ROW,
       ...plainUpstream,
+      limited,
       nodes: handles.map(({ slot, node }) => ({ slot, node, override: null })),
     };
     return new Upstream(plan, handles, previous, {
@@ -98,6 +100,23 @@ describe('upstream: pick', () => {
     const upstream = worker.upstream({ 1: {}, 2: {}, 3: {} });
     assert.deepEqual(picks(upstream, 6), [1, 2, 3, 1, 2, 3]);
     assert.equal(worker.builds, 1);
+  });
+
+  it('takes the trial of an ejected node only for a use, which ends it', () => {
+    const { worker, control, clock } = setup();
+    const upstream = worker.upstream({ 1: {}, 2: {} }, null, createRoundRobin(noChance), true);
+    control.eject(2, clock.now() - 1);
+    control.bump(ROW);
+    assert.equal(upstream.selection(null).rehearsal().pick(context(), 1)?.slot, 2, 'a rehearsal says who it would be');
+    assert.equal(control.wouldProbe(2, clock.now()), true);
+    control.setLimit(2, 1);
+    worker.table.begin(2);
+    assert.deepEqual(picks(upstream, 2), [1, 1]);
+    assert.equal(control.wouldProbe(2, clock.now()), true, 'at its limit the node is not tried, and its trial stays');
+    worker.table.end(2);
+    assert.deepEqual(picks(upstream, 3), [2, 1, 1]);
+    assert.equal(control.wouldProbe(2, clock.now()), false);
+    assert.equal(upstream.selection(null).rehearsal().pick(context(), 1)?.slot, 1);
   });
 
   it('gives null when there is no node, or none with a weight', () => {
@@ -257,6 +276,16 @@ describe('upstream: replacement', () => {
     const first = worker.upstream({ 1: {}, 2: {}, 3: {} });
     assert.deepEqual(picks(first, 2), [1, 2]);
     assert.deepEqual(picks(worker.upstream({ 1: {}, 2: {}, 3: {} }, first), 3), [3, 1, 2]);
+  });
+
+  it('carries the turn of a subset over changes during which nobody asked for it', () => {
+    const { worker } = setup();
+    const all = { key: 'all', labels: {}, fallback: 'none' } as const;
+    const pick = (upstream: Upstream) => upstream.pick(context(), all)!.slot;
+    let upstream = worker.upstream({ 1: {}, 2: {}, 3: {} });
+    assert.deepEqual([pick(upstream), pick(upstream)], [1, 2]);
+    for (let change = 0; change < 3; change++) upstream = worker.upstream({ 1: {}, 2: {}, 3: {} }, upstream);
+    assert.deepEqual([pick(upstream), pick(upstream), pick(upstream)], [3, 1, 2]);
   });
 
   it('carries nothing over to another algorithm', () => {

@@ -22,6 +22,12 @@ export const eurekaSchema = strict(
       '/eureka/',
     ),
     fetch_interval: withDefault(seconds('Time from one question to the next; one question is for all services.'), 30),
+    resync: withDefault(
+      seconds(
+        'Time after which everything is read anew, and not only what changed: the server may keep an outdated delta.',
+      ),
+      60,
+    ),
     weight: withDefault(count('Weight of an instance whose metadata has no `weight`.', 0, WEIGHT_MAX), 100),
     timeout: withDefault(timeoutSchema, {}),
     auto_route: Type.Optional(

@@ -77,12 +77,20 @@ const upstreamFields = {
   ...spreadFields,
   retries: Type.Optional(
     count(
-      'Further nodes to try after a failure. Without it all others, at most 8, while no connection was made; one after a connection broke.',
+      'Further nodes to try after a failure. Without it all others, at most 16, while no connection was made; one after a connection broke.',
       0,
       100,
     ),
   ),
   retry_timeout: withDefault(secondsOrZero('Time after which no further try begins; 0 for no bound.'), 0),
+  retry_statuses: withDefault(
+    Type.Array(Type.Integer({ minimum: 400, maximum: 599 }), {
+      uniqueItems: true,
+      description:
+        'Statuses after which a request is sent once more, to another node: if its method allows that (GET, HEAD, PUT, …) and nothing of a body was sent.',
+    }),
+    [],
+  ),
   timeout: withDefault(timeoutSchema, {}),
   pass_host: withDefault(
     Type.Enum(['pass', 'node', 'rewrite'], {

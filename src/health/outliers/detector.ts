@@ -89,8 +89,10 @@ export class OutlierDetector {
     for (const node of group.nodes) {
       present.add(node.key);
       const known = this.#records.get(node.key);
-      if (known && known.slot === node.slot) known.group = group;
-      else this.#add(new OutlierRecord(node, group));
+      if (known && known.slot === node.slot) {
+        known.group = group;
+        if (group.plan.shadow && known.ejection) this.#reinstate(known, 'failures are only reported from now on');
+      } else this.#add(new OutlierRecord(node, group));
     }
     for (const { key } of before) if (!present.has(key)) this.#forget(key);
   }
@@ -148,17 +150,22 @@ export class OutlierDetector {
 
   /** Ejects the node, if that is not too many at once and not only a rehearsal. */
   #consider(record: OutlierRecord, reason: string): void {
-    const { group, key } = record;
+    const { group } = record;
     const { plan } = group;
     if (plan.shadow) {
       record.forget();
-      return this.#ports.report({ kind: 'shadow', group: group.id, key, reason, forMs: 0 });
+      return this.#spare(record, 'shadow', reason);
     }
     const ejected = group.nodes.filter((node) => this.#records.get(node.key)?.ejection).length;
     if (ejected >= ejectionCap(group.nodes.length, plan)) {
-      return this.#ports.report({ kind: 'capped', group: group.id, key, reason, forMs: 0 });
+      return this.#spare(record, 'capped', reason);
     }
     this.#eject(record, reason);
+  }
+
+  #spare(record: OutlierRecord, kind: 'shadow' | 'capped', reason: string): void {
+    if (!record.isSpared(this.#ports.clock.now())) return;
+    this.#ports.report({ kind, group: record.group.id, key: record.key, reason, forMs: 0 });
   }
 
   #eject(record: OutlierRecord, reason: string): void {

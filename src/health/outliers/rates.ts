@@ -1,5 +1,11 @@
 import type { OutlierPlan, UseCounts } from './types.ts';
 
+/**
+ * However alike the others are, a node is no outlier while it is closer to the mean than this: where all succeed, one failure
+ * in a hundred is many standard deviations away.
+ */
+const LEAST_GAP = 0.05;
+
 export interface Suspect<T> {
   readonly node: T;
   readonly reason: string;
@@ -29,7 +35,7 @@ export function slackers<T>(
   if (rated.length < plan.minNodes) return [];
   const mean = rated.reduce((sum, { rate }) => sum + rate, 0) / rated.length;
   const variance = rated.reduce((sum, { rate }) => sum + (rate - mean) ** 2, 0) / rated.length;
-  const bound = mean - plan.factor * Math.sqrt(variance);
+  const bound = Math.min(mean - plan.factor * Math.sqrt(variance), mean - LEAST_GAP);
   return rated
     .filter(({ rate }) => rate < bound)
     .map(({ node, rate }) => ({ node, reason: `success rate ${percent(rate)} where its peers have ${percent(mean)}` }));

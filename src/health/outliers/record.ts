@@ -11,6 +11,8 @@ export class OutlierRecord {
   #times = 0;
   /** When the last ejection ended; the count of those in a row goes down with time since. */
   #returnedAt = 0;
+  /** When it was last reported that it would be ejected, but is not. */
+  #sparedAt = Number.NEGATIVE_INFINITY;
 
   constructor({ key, slot }: OutlierNode, group: OutlierGroup) {
     this.key = key;
@@ -26,6 +28,13 @@ export class OutlierRecord {
     const lasts = Math.min(maxMs, baseMs * this.#times) * (0.9 + 0.2 * spread);
     this.ejection = { reason, times: this.#times, since: now, until: now + lasts };
     return lasts;
+  }
+
+  /** Whether to report that it would be ejected: once for the time that it would be, however often it fails. */
+  isSpared(now: number): boolean {
+    if (now - this.#sparedAt < this.group.plan.ejection.baseMs) return false;
+    this.#sparedAt = now;
+    return true;
   }
 
   reinstate(now: number): void {

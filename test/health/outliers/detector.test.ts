@@ -102,6 +102,18 @@ describe('outlier detector: runs of failures', () => {
     assert.deepEqual([[...out], kinds()], [[], ['shadow 1']]);
   });
 
+  it('says that it spares a node once for the time that it would be out, however often that fails', () => {
+    const { clock, detector, kinds } = setup(1);
+    for (let failure = 0; failure < 50; failure++) detector.streak(0, 'x');
+    assert.deepEqual(kinds(), ['capped 0']);
+    clock.advance(30_000);
+    for (let failure = 0; failure < 50; failure++) detector.streak(0, 'x');
+    assert.deepEqual(kinds(), ['capped 0', 'capped 0']);
+    const shadow = setup(4, { shadow: true });
+    for (let failure = 0; failure < 50; failure++) shadow.detector.streak(1, 'x');
+    assert.deepEqual(shadow.kinds(), ['shadow 1']);
+  });
+
   it('hears nothing of a node twice, nor of one that it does not know', () => {
     const { detector, kinds } = setup(4);
     detector.streak(1, 'x');
@@ -170,6 +182,7 @@ describe('outlier detector: success rate', () => {
   it('ejects a node far below the mean of its peers', () => {
     assert.deepEqual(run([2, 1, 0, 3, 40, 1]), ['ejected 4']);
     assert.deepEqual(run([2, 1, 0, 3, 4, 1]), [], 'all are well');
+    assert.deepEqual(run([0, 0, 0, 0, 0, 0, 0, 0, 0, 4]), [], 'far from the others in deviations, but not in fact');
     assert.deepEqual(run([50, 50, 50, 50, 50, 50]), [], 'all are equally bad: nobody is an outlier');
   });
 
