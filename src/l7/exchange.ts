@@ -5,9 +5,9 @@ import type { TableHandle } from '../upstream/handle.ts';
 import type { Timeouts } from '../upstream/plan.ts';
 import type { Snapshot } from '../upstream/snapshot.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { breakerRefusal, noNodeAnswer } from './admission.ts';
 import { Affinity } from './affinity.ts';
 import { Attempts } from './attempts.ts';
-import { breakerAnswer } from './breaker-answer.ts';
 import type { ClientForwarding } from './client-forwarding.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { CLIENT_GONE, ExchangeRecord } from './exchange-record.ts';
@@ -24,7 +24,6 @@ import {
   INTERNAL_ERROR,
   NO_NODE,
   NO_ROUTE,
-  OVERLOADED,
   REQUEST_TIMEOUT,
   rejectionAnswer,
 } from './respond.ts';
@@ -87,10 +86,8 @@ export class Exchange implements UpstreamUser, OutboundRequest {
     this.#record.route = route;
     const upstream = snapshot.upstreams.get(route.upstreamId);
     if (upstream === undefined) return this.#answer(NO_NODE, 'self');
-    if (route.breaker !== null && !plane.routeBreakers.admits(route.slot)) {
-      return this.#answer(breakerAnswer(route.breaker), 'self');
-    }
-    if (!upstream.admits()) return this.#answer(breakerAnswer(upstream.plan.breaker!), 'self');
+    const refusal = breakerRefusal(route, upstream, plane);
+    if (refusal !== null) return this.#answer(refusal, 'self');
     snapshot.users += 1;
     this.#snapshot = snapshot;
     this.#upstream = upstream;
@@ -248,14 +245,7 @@ export class Exchange implements UpstreamUser, OutboundRequest {
 
   /** What the head object holds is the request before, if anything. */
   #answerHeadless(answer: Answer): void {
-    const { head } = this;
-    head.method = '';
-    head.host = '';
-    head.path = '';
-    head.minor = 1;
-    head.framing = Framing.none;
-    head.keepAlive = false;
-    head.forwardedFor = '';
+    this.head.forget();
     this.#start();
     this.#answer(answer, 'client');
   }
@@ -284,10 +274,8 @@ export class Exchange implements UpstreamUser, OutboundRequest {
       failure === null
         ? this.#affinity.pick(upstream, route, this.head, this.#client, this.#attempts)
         : upstream.pick(this.#attempts, route.subset, route.headroom);
-    if (handle === null) {
-      const none = upstream.selection(route.subset).isFull(this.#attempts) ? OVERLOADED : NO_NODE;
-      return this.#answer(failure ?? none, failure === null ? 'self' : 'upstream');
-    }
+    if (handle === null && failure !== null) return this.#answer(failure, 'upstream');
+    if (handle === null) return this.#answer(noNodeAnswer(route, upstream, this.#attempts), 'self');
     if (failure !== null) this.#record.countRetry();
     this.#use.begin(handle, now);
     const connection = this.#context.pool.take(handle);

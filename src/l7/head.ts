@@ -54,6 +54,17 @@ export class RequestHead {
   forwardedHost = '';
   forwardedPort = '';
   rejection: Rejection | null = null;
+
+  /** Makes it that of no request: for an answer to something that was not one. */
+  forget(): void {
+    this.method = '';
+    this.host = '';
+    this.path = '';
+    this.minor = 1;
+    this.framing = Framing.none;
+    this.keepAlive = false;
+    this.forwardedFor = '';
+  }
 }
 
 export class ResponseHead {

@@ -4,13 +4,15 @@ import { AdaptiveLimits, type LimitRule } from '../../src/control/adaptive-limit
 import { Statistics } from '../../src/control/statistics.ts';
 import { CounterBlock } from '../../src/telemetry/counter-table.ts';
 import { NodeField } from '../../src/telemetry/counters.ts';
+import { NodeTable } from '../../src/upstream/node-table.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 const ADAPTIVE: LimitRule = { max: 0, adaptive: { minLimit: 4, maxLimit: 100, tolerance: 1.5 } };
 
 function setup() {
   const clock = new FakeClock();
-  const { table, nodes, counterMemory } = new Statistics(1, clock.now());
+  const { table, nodes, counterMemory, nodeMemory } = new Statistics(1, clock.now());
+  const worker = new NodeTable(nodeMemory, 0);
   const counters = new CounterBlock(counterMemory.nodes, 0);
   const limits = new AdaptiveLimits(clock, table, nodes);
   /** A quarter of a second in which the node gave so many answers. */
@@ -19,7 +21,7 @@ function setup() {
     counters.add(slot, NodeField.answerMicros, answers * micros);
     clock.advance(250);
   };
-  return { clock, table, limits, step };
+  return { clock, table, worker, limits, step };
 }
 
 describe('limits of nodes', () => {
@@ -32,10 +34,10 @@ describe('limits of nodes', () => {
   });
 
   it('adaptive ones follow what the workers measured, each node for itself', () => {
-    const { table, limits, step } = setup();
+    const { table, worker, limits, step } = setup();
     limits.track([{ rule: ADAPTIVE, slots: [1, 2] }]);
     const start = table.limit(1);
-    for (let busy = 0; busy < 20; busy++) table.begin(2);
+    for (let busy = 0; busy < 20; busy++) worker.begin(2);
     for (let round = 0; round < 5; round++) step(1, 50, 10_000);
     for (let round = 0; round < 10; round++) step(1, 50, 200_000);
     for (let round = 0; round < 10; round++) step(2, 50, 10_000);
