@@ -12,7 +12,7 @@ import type { ClientForwarding } from './client-forwarding.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { CLIENT_GONE, ExchangeRecord } from './exchange-record.ts';
 import { authorityFor, buildRequestHead, type OutboundRequest } from './forward-head.ts';
-import { Framing, type Rejection, RequestHead, type ResponseHead } from './head.ts';
+import { type Rejection, RequestHead, type ResponseHead } from './head.ts';
 import type { HttpContext } from './http-context.ts';
 import { HIGH_WATER, MessageWriter } from './message-writer.ts';
 import { NodeUse } from './node-use.ts';
