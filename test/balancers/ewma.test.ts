@@ -41,6 +41,14 @@ describe('ewma: a slow node', () => {
     });
   }
 
+  it('gets no more when other nodes are worse still', () => {
+    const answers: Answers[] = [around(200), (_, random) => (random.next() < 0.3 ? -5 : 5), () => -0.2];
+    const nodes = Array.from({ length: 10 }, (_, index) => ({ answers: answers[index] ?? fair }));
+    const run = new LoadRun({ nodes, rate: 800, seed: 5, decayMs: TAU });
+    const counts = run.send(createEwma(run.random, TAU), 60);
+    for (const bad of [0, 1, 2]) assert.ok(shareOf(counts, bad) < 0.01, `node ${bad} got ${shareOf(counts, bad)}`);
+  });
+
   it('is not starved for good, however slow it was', () => {
     const stuck: Answers = (now, random) => (now < 21_000 ? 20_000 : fair(now, random));
     const run = runWith(stuck, 5, 200);
