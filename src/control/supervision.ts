@@ -63,7 +63,7 @@ export class Supervision implements Closable {
       const upstream = planned.get(id);
       if (!upstream) continue;
       if (breaker) upstreams.set(id, breaker);
-      limited.push({ rule: limit, slots: upstream.nodes.map(({ slot }) => slot) });
+      if (upstream.limited) limited.push({ rule: limit, slots: upstream.nodes.map(({ slot }) => slot) });
       if (!outliers) continue;
       groups.push(this.#groupOf(upstream, outliers));
     }

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Resolver } from 'node:dns/promises';
-import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
@@ -8,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Address } from '../../src/core/address.ts';
 import { freePorts } from './free-port.ts';
+import { endProcess } from './server-process.ts';
 
 /** What installs the servers. */
 export const COREDNS_COMMAND = 'bash test/servers/coredns.sh';
@@ -147,10 +147,7 @@ export class DnsServer {
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = null;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
+    await endProcess(child, 'SIGKILL');
   }
 
   async stop(): Promise<void> {

@@ -19,6 +19,14 @@ export function binaryOf(directory: string, name: string): string | null {
   }
 }
 
+/** Ends a process that may have ended already, and waits for it. */
+export async function endProcess(child: ChildProcess | null, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  if (!child || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  await ended;
+}
+
 /** A server in a process of its own, which can be ended and started again. */
 export class ServerProcess {
   readonly #name: string;
@@ -51,9 +59,6 @@ export class ServerProcess {
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const child = this.#child;
     this.#child = null;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill(signal);
-    await ended;
+    await endProcess(child, signal);
   }
 }

@@ -1,9 +1,5 @@
 import { Type } from 'typebox';
-import { count, seconds, strict, text, withDefault } from './field.ts';
-
-function percent(description: string) {
-  return Type.Number({ exclusiveMinimum: 0, maximum: 100, description: `${description} Percent.` });
-}
+import { count, percent, seconds, strict, text, withDefault } from './field.ts';
 
 const answerSchema = strict(
   {

@@ -84,6 +84,14 @@ export function count(description: string, minimum: number, maximum: number) {
   return Type.Integer({ minimum, maximum, description });
 }
 
+/** A share in percent, above 0 unless the bounds say otherwise. */
+export function percent(
+  description: string,
+  bounds: { minimum: number } | { exclusiveMinimum: number } = { exclusiveMinimum: 0 },
+) {
+  return Type.Number({ ...bounds, maximum: 100, description: `${description} Percent.` });
+}
+
 export function flag(description: string) {
   return Type.Boolean({ description });
 }

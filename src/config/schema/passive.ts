@@ -1,9 +1,5 @@
 import { Type } from 'typebox';
-import { count, flag, seconds, strict, withDefault } from './field.ts';
-
-function percent(description: string) {
-  return Type.Number({ exclusiveMinimum: 0, maximum: 100, description: `${description} Percent.` });
-}
+import { count, flag, percent, seconds, strict, withDefault } from './field.ts';
 
 const unhealthySchema = strict(
   {

@@ -1,14 +1,12 @@
 import { Type } from 'typebox';
-import { count, seconds, strict, withDefault } from './field.ts';
-
-function percent(description: string, minimum: number) {
-  return Type.Number({ minimum, maximum: 100, description: `${description} Percent.` });
-}
+import { count, percent, seconds, strict, withDefault } from './field.ts';
 
 const zonePreferenceSchema = strict(
   {
     spill_over: withDefault(
-      percent('Below this share of usable nodes in the own zone, traffic spills over into others, in proportion.', 1),
+      percent('Below this share of usable nodes in the own zone, traffic spills over into others, in proportion.', {
+        minimum: 1,
+      }),
       70,
     ),
     min_nodes: withDefault(count('Usable nodes in the own zone below which zones are not looked at.', 1, 10_000), 1),
@@ -19,7 +17,7 @@ const zonePreferenceSchema = strict(
 const slowStartSchema = strict(
   {
     window: seconds('Time in which the weight of a node that is new or has recovered grows to the whole.'),
-    min_weight_percent: withDefault(percent('Share of the weight to begin with.', 1), 10),
+    min_weight_percent: withDefault(percent('Share of the weight to begin with.', { minimum: 1 }), 10),
     aggression: withDefault(
       Type.Number({
         minimum: 0.1,
@@ -35,7 +33,9 @@ const slowStartSchema = strict(
 /** Fields of an upstream: how traffic is spread over priorities and zones before the balancer has its say. */
 export const spreadFields = {
   panic_threshold: withDefault(
-    percent('Below this share of nodes that are not known to be bad, all of them are used; 0 never does that.', 0),
+    percent('Below this share of nodes that are not known to be bad, all of them are used; 0 never does that.', {
+      minimum: 0,
+    }),
     50,
   ),
   overprovisioning: withDefault(
