@@ -20,8 +20,9 @@ export function planSubsetting({ subsetting }: InlineUpstream): Subsetting | nul
  * Nodes of weight 0 are kept: they take nothing, and are meant to be seen.
  */
 export function subsetOf(nodes: readonly Node[], subsetting: Subsetting | null): readonly Node[] {
+  if (!subsetting) return nodes;
   const usable = nodes.filter((node) => node.weight > 0);
-  if (!subsetting || usable.length <= subsetting.size) return nodes;
+  if (usable.length <= subsetting.size) return nodes;
   const ranked = usable.map((node) => ({ node, rank: hashText(formatAddress(node), subsetting.seed) }));
   ranked.sort((a, b) => a.rank - b.rank);
   const left = new Set(ranked.slice(subsetting.size).map(({ node }) => node));
