@@ -11,27 +11,32 @@ import type { NodeUse } from './node-use.ts';
 /** Status of an exchange whose client went away before its answer (nginx's). */
 export const CLIENT_GONE = 499;
 
+/** Whose route counts. */
+interface Routed {
+  readonly route: PlannedRoute | null;
+}
+
 /** What is to be counted and logged of one exchange. Reused from request to request. */
 export class ExchangeRecord {
   /** Monotonic milliseconds at which the head was complete. */
   startedAt = 0;
-  route: PlannedRoute | null = null;
   /** Status sent to the client; 499 when it went away first. */
   status = 0;
   readonly #context: HttpContext;
+  readonly #routed: Routed;
   /** Stays null unless an access log asks. */
   #tries: AccessTry[] | null = null;
   #used = false;
   /** Time to the answer of the last node used, in microseconds; 0 when it gave none. */
   #micros = 0;
 
-  constructor(context: HttpContext) {
+  constructor(context: HttpContext, routed: Routed) {
     this.#context = context;
+    this.#routed = routed;
   }
 
   begin(now: number): void {
     this.startedAt = now;
-    this.route = null;
     this.status = 0;
     this.#tries = null;
     this.#used = false;
@@ -39,7 +44,8 @@ export class ExchangeRecord {
   }
 
   countRetry(): void {
-    if (this.route !== null) this.#context.plane.routeCounters.add(this.route.slot, RouteField.retries, 1);
+    const { route } = this.#routed;
+    if (route !== null) this.#context.plane.routeCounters.add(route.slot, RouteField.retries, 1);
   }
 
   /** Counts the use of a node out, unless that was done. `sent`: bytes written to the node. */
@@ -59,12 +65,13 @@ export class ExchangeRecord {
   /** The answer is decided: status and time count. */
   countAnswer(now: number): void {
     const counters = this.#context.plane.routeCounters;
-    const slot = this.route?.slot ?? NO_ROUTE;
+    const { route } = this.#routed;
+    const slot = route?.slot ?? NO_ROUTE;
     const seconds = (now - this.startedAt) / 1000;
     counters.add(slot, statusField(this.status), 1);
     counters.add(slot, durationField(seconds), 1);
     counters.add(slot, RouteField.durationSum, seconds);
-    const breaker = this.route === null ? null : this.route.breaker;
+    const breaker = route === null ? null : route.breaker;
     if (breaker !== null && this.#used && this.status !== CLIENT_GONE) this.#countForBreaker(breaker, slot);
   }
 
@@ -78,7 +85,7 @@ export class ExchangeRecord {
   /** Bytes of the bodies, or of the tunnel. */
   countBytes(bytesIn: number, bytesOut: number): void {
     const counters = this.#context.plane.routeCounters;
-    const slot = this.route?.slot ?? NO_ROUTE;
+    const slot = this.#routed.route?.slot ?? NO_ROUTE;
     if (bytesIn > 0) counters.add(slot, RouteField.requestBytes, bytesIn);
     if (bytesOut > 0) counters.add(slot, RouteField.responseBytes, bytesOut);
   }
@@ -86,6 +93,7 @@ export class ExchangeRecord {
   log(head: RequestHead, forwarding: ClientForwarding, bytesIn: number, bytesOut: number, end: AccessEnd): void {
     const { accessLog, plane, plan } = this.#context;
     if (accessLog === null) return;
+    const { route } = this.#routed;
     const durationMs = plane.clock.now() - this.startedAt;
     accessLog.record({
       time: plane.clock.wall() - durationMs,
@@ -99,8 +107,8 @@ export class ExchangeRecord {
       bytesIn,
       bytesOut,
       durationMs,
-      route: this.route?.id ?? null,
-      upstream: this.route?.upstreamId ?? null,
+      route: route?.id ?? null,
+      upstream: route?.upstreamId ?? null,
       tries: this.#tries ?? [],
       end,
     });

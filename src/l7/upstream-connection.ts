@@ -7,8 +7,8 @@ import type { TableHandle } from '../upstream/handle.ts';
 import { ResponseReader, type ResponseSink } from './response-reader.ts';
 import type { FailureKind } from './retry.ts';
 
-/** What the exchange that uses a connection is told. */
-export interface UpstreamUser extends ResponseSink {
+/** What the user of a connection is told; the parts of the answer go to a sink of its choice. */
+export interface UpstreamUser {
   /** The new connection stands: the request may be sent. */
   connected(): void;
   /** All that one read brought has been reported. `next` is where the bytes behind a response begin. */
@@ -82,12 +82,12 @@ export class UpstreamConnection implements PooledConnection {
     return this.#alive;
   }
 
-  /** A request is about to be written. */
-  use(user: UpstreamUser, method: string, decode: boolean): void {
+  /** A request is about to be written; its answer goes to `sink`, as `ResponseReader.expect` says. */
+  use(user: UpstreamUser, sink: ResponseSink, method: string, decode: boolean): void {
     this.#user = user;
     this.#phase = Phase.read;
     this.requests += 1;
-    this.response.expect(method, decode, user);
+    this.response.expect(method, decode, sink);
   }
 
   /** Waits for the node to take what was written. */
