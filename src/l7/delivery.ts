@@ -64,7 +64,8 @@ export class Delivery implements UpstreamUser {
     const { connection, client } = state;
     if (connection === null) return;
     if (response.problem !== null) return this.#protocolError(connection, response.problem);
-    this.#choice.use.received += end;
+    // What came behind a 101 is counted by the tunnel.
+    this.#choice.use.received += response.switched ? next : end;
     if (response.passedOver > 0) return this.#tryAnother(connection, next === end);
     state.toClient.out.flush();
     if (response.switched) return this.#openTunnel(connection, buffer.subarray(next, end));
@@ -235,12 +236,14 @@ export class Delivery implements UpstreamUser {
     const { context, routing, record, client } = state;
     const { upstream, timeouts } = routing;
     state.connection = null;
+    context.countSent(state.toClient.out.written);
     record.countAnswer(context.plane.clock.now());
     openTunnel(context, upstream!, timeouts.read, client, connection, fromUpstream, (end) => this.#tunnelEnded(end));
   }
 
   #tunnelEnded(end: RelayEnd): void {
     this.#choice.use.received += end.toClient;
+    this.#state.toUpstream.written += end.toUpstream;
     this.#choice.countOut(end.by === 'upstream' && end.cause !== null ? Outcome.reset : Outcome.success);
     endTunnel(this.#state, end);
   }

@@ -25,7 +25,7 @@ export function openTunnel(
 ): void {
   const fromClient = client.handOver();
   const { handle } = connection;
-  const { departures } = context.plane;
+  const { departures, listenerCounters } = context.plane;
   const use = { cut: (cause: string) => relay.destroy(cause) };
   const relay: Relay = new Relay(client.socket, connection.socket, {
     wheel: context.plane.wheel,
@@ -33,11 +33,14 @@ export function openTunnel(
     finTimeoutMs: FIN_TIMEOUT_MS,
     onEnd: (end) => {
       departures.remove(upstream.plan.id, handle, use);
+      // What the client's connection handed over was counted when it was read.
+      listenerCounters.add(context.plan.slot, ListenerField.receivedBytes, end.toUpstream - fromClient.length);
+      context.countSent(end.toClient);
       onEnd(end);
     },
   });
   departures.add(upstream, handle, use);
-  context.plane.listenerCounters.add(context.plan.slot, ListenerField.upgrades, 1);
+  listenerCounters.add(context.plan.slot, ListenerField.upgrades, 1);
   // The bytes lie in memory that is read into again.
   const early = Buffer.from(fromUpstream);
   connection.tunnel(relay, client.socket);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it, type TestContext } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
-import { ListenerField, RouteField } from '../../src/telemetry/counters.ts';
+import { ListenerField, NodeField, RouteField } from '../../src/telemetry/counters.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type BackendHandler, plainBackend } from '../support/http-backend.ts';
 import { type Fixture, startProxy, turns, until } from '../support/plane.ts';
@@ -138,6 +138,28 @@ describe('WebSocket upgrade', () => {
     await client.get('/', 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n');
     assert.equal(backend.requests[0]!.fields.get('upgrade'), undefined);
     assert.equal(backend.requests[0]!.fields.get('http2-settings'), undefined);
+  });
+
+  it('counts each byte once at the listener and the node, also what came with the heads', async (t) => {
+    const { client, backend, plane } = await wsProxy(t, (request) => {
+      request.write(`${SWITCH}first`);
+      request.socket.removeAllListeners('data');
+      request.socket.on('data', (chunk) => request.socket.write(chunk));
+    });
+    client.write(`${HANDSHAKE}early`);
+    const { head } = await client.response();
+    await client.take(() => 'firstearly'.length);
+    client.write('later');
+    await client.take(() => 'later'.length);
+    client.socket.end();
+    await until(() => plane.entries.length === 1);
+    assert.equal(plane.listenerCount(ListenerField.receivedBytes), HANDSHAKE.length + 'earlylater'.length);
+    assert.equal(plane.listenerCount(ListenerField.sentBytes), head.length + 'firstearlylater'.length);
+    assert.equal(
+      plane.nodeCount(backend.address, NodeField.sentBytes),
+      backend.requests[0]!.head.length + 'earlylater'.length,
+    );
+    assert.equal(plane.nodeCount(backend.address, NodeField.receivedBytes), SWITCH.length + 'firstearlylater'.length);
   });
 
   it('passes half-close on in both directions', async (t) => {
