@@ -1,7 +1,6 @@
 import { Outcome } from '../balancers/types.ts';
-import type { RelayEnd } from '../l4/relay.ts';
 import type { TableHandle } from '../upstream/handle.ts';
-import { endInOrder, endTunnel, endWithAnswer, endWithCut } from './exchange-end.ts';
+import { endInOrder, endWithAnswer, endWithCut } from './exchange-end.ts';
 import { CLIENT_GONE } from './exchange-record.ts';
 import type { ExchangeState } from './exchange-state.ts';
 import { HIGH_WATER } from './message-writer.ts';
@@ -231,20 +230,13 @@ export class Delivery implements UpstreamUser {
     } else connection.destroy();
   }
 
+  /** The answer is counted as it begins: the tunnel may last for hours. */
   #openTunnel(connection: UpstreamConnection, fromUpstream: Buffer): void {
     const state = this.#state;
-    const { context, routing, record, client } = state;
-    const { upstream, timeouts } = routing;
+    const { context, record, toClient } = state;
     state.connection = null;
-    context.countSent(state.toClient.out.written);
+    context.countSent(toClient.out.written);
     record.countAnswer(context.plane.clock.now());
-    openTunnel(context, upstream!, timeouts.read, client, connection, fromUpstream, (end) => this.#tunnelEnded(end));
-  }
-
-  #tunnelEnded(end: RelayEnd): void {
-    this.#choice.use.received += end.toClient;
-    this.#state.toUpstream.written += end.toUpstream;
-    this.#choice.countOut(end.by === 'upstream' && end.cause !== null ? Outcome.reset : Outcome.success);
-    endTunnel(this.#state, end);
+    openTunnel(state, this.#choice, connection, fromUpstream);
   }
 }

@@ -41,6 +41,7 @@ export function endWithoutClient(state: ExchangeState, code: string): void {
 /** The tunnel that an upgrade opened is closed; its answer was counted when it opened. */
 export function endTunnel(state: ExchangeState, { by, cause, toUpstream, toClient }: RelayEnd): void {
   state.phase = 'over';
+  state.context.countSent(toClient);
   state.record.countBytes(toUpstream, toClient);
   log(state, toUpstream, toClient, { by: by === 'idle' || by === 'shutdown' ? 'self' : by, phase: 'tunnel', cause });
   state.client.tunnelClosed();
