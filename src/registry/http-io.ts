@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Answer } from './http-api.ts';
+import type { Answer } from './api-request.ts';
 import { RequestError } from './request-error.ts';
 
 const BODY_LIMIT = 1_048_576;

@@ -7,9 +7,11 @@ import { HeadgateError, reasonOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Random } from '../core/random.ts';
 import type { Closable } from '../core/scope.ts';
+import { AgentApi } from './agent-api.ts';
+import type { ApiRequest, Handler } from './api-request.ts';
 import { browserRefusal } from './browser-guard.ts';
+import { CatalogApi } from './catalog-api.ts';
 import { CheckRunner } from './checks.ts';
-import { type ApiRequest, RegistryApi } from './http-api.ts';
 import { readJson, sendAnswer, sendError } from './http-io.ts';
 import { LongPolls } from './long-polls.ts';
 import { flagOf } from './query.ts';
@@ -41,7 +43,8 @@ export class EmbeddedRegistry implements Closable {
   readonly #polls: LongPolls;
   readonly #state: StateFile | null;
   readonly #server: Server;
-  #api: RegistryApi | null = null;
+  /** Null until what was kept is restored. */
+  #api: ReadonlyMap<string, Handler> | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(options: RegistryOptions) {
@@ -68,7 +71,10 @@ export class EmbeddedRegistry implements Closable {
     const { address, log } = this.#options;
     const bound = await this.#listen(address);
     await this.#state?.restore();
-    this.#api = new RegistryApi(this.#store, this.#runner, this.#polls, nodeFacts(bound, this.#store), log);
+    const node = nodeFacts(bound, this.#store);
+    const agent = new AgentApi(this.#store, this.#runner, node, log);
+    const catalog = new CatalogApi(this.#store, this.#polls, node);
+    this.#api = new Map([...agent.handlers, ...catalog.handlers]);
     log.info('registry.listening', `embedded registry on http://${formatAddress(bound)}`);
     return bound;
   }
@@ -128,7 +134,7 @@ export class EmbeddedRegistry implements Closable {
     const url = request.url ?? '/';
     const mark = url.indexOf('?');
     const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
-    const { handler, id, allow } = findRoute(api.routes, request.method ?? '', mark < 0 ? url : url.slice(0, mark));
+    const { handler, id, allow } = findRoute(api, request.method ?? '', mark < 0 ? url : url.slice(0, mark));
     if (!handler) {
       response.setHeader('Allow', allow);
       throw new RequestError(405, `method ${request.method} not allowed; use ${allow}`);
