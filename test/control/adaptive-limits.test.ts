@@ -11,9 +11,9 @@ const ADAPTIVE: LimitRule = { max: 0, adaptive: { minLimit: 4, maxLimit: 100, to
 
 function setup() {
   const clock = new FakeClock();
-  const { table, nodes, counterMemory, nodeMemory } = new Statistics(1, clock.now());
-  const worker = new NodeTable(nodeMemory, 0);
-  const counters = new CounterBlock(counterMemory.nodes, 0);
+  const { table, nodes, memory } = new Statistics(1, clock.now());
+  const worker = new NodeTable(memory.nodes, 0);
+  const counters = new CounterBlock(memory.counters.nodes, 0);
   const limits = new AdaptiveLimits(clock, table, nodes);
   /** A quarter of a second in which the node gave so many answers. */
   const step = (slot: number, answers: number, micros: number) => {

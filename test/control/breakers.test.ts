@@ -31,7 +31,7 @@ function setup() {
     ...{ publish: () => {}, workers: () => [], overrideOf: () => null, joined: () => {} },
   });
   const breakers = new Breakers({ clock, log, statistics, publisher });
-  const counters = new CounterBlock(statistics.counterMemory.routes, 0);
+  const counters = new CounterBlock(statistics.memory.counters.routes, 0);
   const plan = (routes: readonly CompiledRoute[]) => {
     publisher.update(new Map(), routes, null);
     breakers.track({ upstreams: new Map(), routes: new Map([['r', PLAN]]) });
