@@ -4,10 +4,10 @@ import { gzipSync } from 'node:zlib';
 import { EurekaDiscovery } from '../../src/discovery/eureka.ts';
 import type { EurekaOptions } from '../../src/discovery/eureka-options.ts';
 import type { CatalogEntry, Node } from '../../src/discovery/types.ts';
-import { AdapterBed } from '../support/adapter-bed.ts';
 import { DEFAULT_EUREKA } from '../support/discovery-defaults.ts';
 import { eurekaAnswer, eurekaEntry } from '../support/eureka-entries.ts';
 import { settle } from '../support/fake-clock.ts';
+import { give, ScriptedBed } from '../support/scripted-bed.ts';
 import { ScriptedRegistry, type ScriptedRequest } from '../support/scripted-registry.ts';
 import { RecordingSink } from '../support/sink.ts';
 
@@ -19,10 +19,10 @@ const TWO = eurekaAnswer([eurekaEntry(1), eurekaEntry(2)], 'UP_2_');
 const EMPTY = eurekaAnswer([], '');
 
 describe('the Eureka adapter', { timeout: 30_000 }, () => {
-  let bed: AdapterBed<ScriptedRegistry, EurekaDiscovery>;
+  let bed: ScriptedBed<EurekaDiscovery>;
 
   beforeEach(async () => {
-    bed = new AdapterBed(await ScriptedRegistry.start());
+    bed = await ScriptedBed.start();
     create();
   });
 
@@ -37,14 +37,10 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
     bed.watch({ source: 'eureka', service, args }, into, end.signal);
   }
 
-  const question = () => bed.server.requests.next();
+  const question = () => bed.question();
 
   /** The next question, which comes after the interval. */
-  const later = (ms = NEXT) => bed.after(ms, question());
-
-  function give(request: ScriptedRequest, body: object, headers: Record<string, string> = {}): void {
-    request.raw(200, JSON.stringify(body), { 'content-type': 'application/json', ...headers });
-  }
+  const later = (ms = NEXT) => bed.later(ms);
 
   const ports = (nodes: readonly Node[]) => nodes.map(({ port }) => port).sort();
 
@@ -352,11 +348,6 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
 
   it('tells nobody anything after the end, not even of an answer that is on its way', async () => {
     watch();
-    const first = await question();
-    bed.abort.abort();
-    await bed.ended();
-    await first.closed;
-    assert.equal(bed.sink.told.size, 0);
-    assert.equal(bed.clock.pending, 0);
+    await bed.endsSilently(await question());
   });
 });
