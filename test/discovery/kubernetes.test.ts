@@ -408,9 +408,9 @@ describe('the Kubernetes adapter', { timeout: 30_000 }, () => {
       ['web', {}, /"web" is not of the form "namespace\/name:port": write "default\/web:http"/],
       ['Shop/web', {}, /not of the form/],
       ['shop-a/web:', {}, /not of the form/],
-      ['default/web', {}, /the namespace "default" is not one that .*namespace_selector takes/],
+      ['default/web', {}, /"default\/web" is in no selected namespace: see .*namespace_selector/],
       ['shop-a/web', { zone: 'a' }, /discovery_args\.zone is not known: Kubernetes takes address_type/],
-      ['shop-a/web', { address_type: 'ipv4' }, /address_type "ipv4" is not one of IPv4, IPv6 and FQDN/],
+      ['shop-a/web', { address_type: 'ipv4' }, /address_type is "ipv4": write IPv4, IPv6 or FQDN/],
     ];
     for (const [service, args, message] of faults) {
       watch(service, bed.sink, args);
