@@ -2,28 +2,24 @@
  * What a change costs in an upstream of 10,000 nodes: `node bench/micro/change.ts`. Prints milliseconds  * of processor time of each step
  * on the way from a registry's answer to the first pick by it, the mean of 60 changes. Takes some seconds.
  */
+
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import type { PickContext } from '../../src/balancers/types.ts';
 import { documentFrom } from '../../src/config/document.ts';
 import type { DocumentInput } from '../../src/config/types.ts';
-import { createMonitor } from '../../src/control/active-checks.ts';
-import { Assembly } from '../../src/control/assembly.ts';
+import type { Assembly } from '../../src/control/assembly.ts';
 import { defineResources } from '../../src/control/definitions.ts';
 import { NodeHistory } from '../../src/control/node-history.ts';
-import { NodeSlots } from '../../src/control/node-slots.ts';
-import { Publisher } from '../../src/control/publisher.ts';
+import { Planning } from '../../src/control/planning.ts';
 import { Statistics } from '../../src/control/statistics.ts';
-import { beginRamps, createSupervision } from '../../src/control/supervision.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { LastGoodCache } from '../../src/discovery/last-good-cache.ts';
 import { NodeSets } from '../../src/discovery/node-sets.ts';
 import type { Node, NodeSink } from '../../src/discovery/types.ts';
-import { CounterBlock } from '../../src/telemetry/counter-table.ts';
-import { NodeTable } from '../../src/upstream/node-table.ts';
 import type { PlanPatch } from '../../src/upstream/plan.ts';
-import { NodeDirectory } from '../../src/worker/node-directory.ts';
-import { SnapshotStore } from '../../src/worker/snapshot-store.ts';
+import type { SnapshotStore } from '../../src/worker/snapshot-store.ts';
+import { WorkerView } from '../../src/worker/worker-view.ts';
 import { FakeClock } from '../../test/support/fake-clock.ts';
 
 const SIZE = 10_000;
@@ -56,25 +52,8 @@ class Chain {
   constructor(settings: Partial<UpstreamInput>) {
     const { clock } = this;
     const random = seededRandom(1);
-    const tools = { clock, random, log: silentLog };
     const statistics = new Statistics(1, clock.now());
-    const nodeSlots = new NodeSlots(statistics.table, statistics.nodes);
-    const table = new NodeTable(statistics.nodeMemory, 0);
-    const directory = new NodeDirectory({
-      table,
-      counters: new CounterBlock(statistics.counterMemory.nodes, 0),
-      alarm: () => {},
-    });
-    this.#store = new SnapshotStore(directory, table, random, statistics.upstreamBreakers);
-    const publisher = new Publisher({
-      nodeSlots,
-      routeCounters: statistics.routes,
-      log: silentLog,
-      publish: (patch) => this.#deliver(patch),
-      overrideOf: () => null,
-      joined: (slots) => beginRamps(statistics.table, slots, clock.now()),
-      workers: () => [0],
-    });
+    this.#store = new WorkerView({ index: 0, memory: statistics.memory, random, alarm: () => {} }).snapshots;
     const watch = (_: unknown, sink: NodeSink) => {
       this.#sinks.push(sink);
       return new Promise<void>(() => {});
@@ -86,12 +65,15 @@ class Chain {
       clock,
       log: silentLog,
     });
-    const supervision = createSupervision(tools, statistics, nodeSlots, publisher);
-    const monitor = createMonitor(tools, statistics, nodeSlots, publisher, supervision.outliers);
-    this.#assembly = new Assembly(nodeSets, publisher, monitor, supervision, new NodeHistory(clock));
+    const history = new NodeHistory(clock);
+    const planning = new Planning({
+      ...{ clock, random, log: silentLog, statistics, nodeSets, history, overrides: null },
+      publish: (patch) => this.#deliver(patch),
+      workers: () => [0],
+    });
+    this.#assembly = planning.assembly;
     const upstream = { id: 'web', ...settings };
-    this.#assembly.setFile(defineResources(documentFrom({ discovery: { consul: {} }, upstreams: [upstream] })));
-    this.#assembly.flush();
+    planning.define(defineResources(documentFrom({ discovery: { consul: {} }, upstreams: [upstream] })));
   }
 
   /** Every source answers; returns when a worker picks by it. */

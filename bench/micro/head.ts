@@ -11,6 +11,7 @@ import { parseRequestHead } from '../../src/l7/request-head.ts';
 import { parseResponseHead } from '../../src/l7/response-head.ts';
 import { Router } from '../../src/l7/router.ts';
 import type { PlannedRoute } from '../../src/upstream/plan.ts';
+import { plainRoute } from '../../test/support/planned.ts';
 
 const RUNS = 5;
 const LIMITS = { maxBytes: 16_384, maxFields: 100 };
@@ -93,20 +94,11 @@ const responses = variants(16, (i) =>
 
 function route(id: number, uri: string): PlannedRoute {
   return {
-    id: `r${id}`,
+    ...plainRoute(`r${id}`, 'u'),
     slot: id,
     uris: [uri],
     hosts: id % 2 === 0 ? [] : [`service-${id}.example.com`],
-    methods: [],
-    priority: 0,
-    remoteAddrs: [],
-    upstreamId: 'u',
-    subset: null,
-    timeouts: null,
     websocket: false,
-    headroom: 1,
-    breaker: null,
-    stripPrefix: null,
   };
 }
 

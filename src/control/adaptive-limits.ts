@@ -31,6 +31,7 @@ export interface LimitedUpstream {
 }
 
 interface AdaptiveNode {
+  plan: GradientPlan;
   readonly limit: GradientLimit;
   answers: number;
   micros: number;
@@ -51,15 +52,16 @@ export class AdaptiveLimits {
     this.#nodes = nodes;
   }
 
-  /** Replaces the whole list. What was found out about nodes that stay is kept. */
+  /** Replaces the whole list. What was found out about nodes that stay is kept, within the bounds that hold now. */
   track(upstreams: Iterable<LimitedUpstream>): void {
     if (this.#closed) return;
     const present = new Set<number>();
     for (const { rule, slots } of upstreams) {
       for (const slot of slots) {
-        if (rule.adaptive) present.add(slot);
-        if (!rule.adaptive) this.#table.setLimit(slot, rule.max);
-        else if (!this.#adaptive.has(slot)) this.#begin(slot, rule.adaptive);
+        if (rule.adaptive) {
+          present.add(slot);
+          this.#adapt(slot, rule.adaptive);
+        } else this.#table.setLimit(slot, rule.max);
       }
     }
     for (const slot of this.#adaptive.keys()) if (!present.has(slot)) this.#adaptive.delete(slot);
@@ -77,9 +79,17 @@ export class AdaptiveLimits {
     this.#timer = null;
   }
 
+  #adapt(slot: number, plan: GradientPlan): void {
+    const known = this.#adaptive.get(slot);
+    if (!known) return this.#begin(slot, plan);
+    if (known.plan === plan) return;
+    known.plan = plan;
+    this.#table.setLimit(slot, Math.floor(known.limit.replan(plan)));
+  }
+
   #begin(slot: number, plan: GradientPlan): void {
     const limit = new GradientLimit(plan);
-    this.#adaptive.set(slot, { limit, answers: this.#answers(slot), micros: this.#micros(slot) });
+    this.#adaptive.set(slot, { plan, limit, answers: this.#answers(slot), micros: this.#micros(slot) });
     this.#table.setLimit(slot, Math.floor(limit.limit));
   }
 

@@ -34,8 +34,8 @@ interface Entry {
   readonly breaker: CircuitBreaker;
   /** Of the upstream's nodes; routes have counters of their own. */
   readonly uses: NodeTotals;
-  /** Known also when the plan does not have it any more. */
-  row: number | null;
+  /** Of the cells and, for a route, of its counters. */
+  readonly row: number;
   openings: number;
   reason: string | null;
   timer: Timer | null;
@@ -58,7 +58,7 @@ export class Breakers {
     this.#parts = parts;
   }
 
-  /** Replaces the whole list. One whose rules did not change goes on as it was. */
+  /** Replaces the whole list, once the plan is what it should be. One whose rules did not change goes on as it was. */
   track(rules: BreakerRules): void {
     if (this.#closed) return;
     const wanted = new Set<string>();
@@ -68,11 +68,13 @@ export class Breakers {
     ] as const) {
       for (const [id, plan] of plans) {
         const key = `${kind} ${id}`;
+        const row = this.#row(kind, id);
+        if (row === null) continue;
         wanted.add(key);
         const known = this.#entries.get(key);
-        if (known && sameData(known.plan, plan)) continue;
+        if (known && known.row === row && sameData(known.plan, plan)) continue;
         if (known) this.#remove(key, known);
-        this.#add(key, kind, id, plan);
+        this.#add(key, { kind, id, plan, row });
       }
     }
     for (const [key, entry] of this.#entries) if (!wanted.has(key)) this.#remove(key, entry);
@@ -89,21 +91,20 @@ export class Breakers {
     for (const { timer } of this.#entries.values()) timer?.cancel();
   }
 
-  #add(key: string, kind: BreakerKind, id: string, plan: BreakerPlan): void {
+  #add(key: string, { kind, id, plan, row }: Pick<Entry, 'kind' | 'id' | 'plan' | 'row'>): void {
     const uses = new NodeTotals(this.#parts.statistics.nodes);
     const breaker = new CircuitBreaker(plan);
-    const entry: Entry = { kind, id, plan, breaker, uses, row: null, openings: 0, reason: null, timer: null };
+    const entry: Entry = { kind, id, plan, breaker, uses, row, openings: 0, reason: null, timer: null };
     this.#entries.set(key, entry);
     // The row may be one that another had.
-    entry.row = this.#row(entry);
-    if (entry.row !== null) this.#cells(entry).close(entry.row);
+    this.#cells(entry).close(row);
     this.#schedule(entry);
   }
 
   #remove(key: string, entry: Entry): void {
     this.#entries.delete(key);
     entry.timer?.cancel();
-    if (entry.row !== null) this.#cells(entry).close(entry.row);
+    this.#cells(entry).close(entry.row);
   }
 
   #schedule(entry: Entry): void {
@@ -114,13 +115,12 @@ export class Breakers {
   }
 
   #tick(entry: Entry): void {
-    const row = this.#row(entry);
-    if (row === null) return;
-    const change = entry.breaker.tick(this.#parts.clock.now(), this.#totals(entry, row));
-    if (change) this.#apply(entry, row, change);
+    const change = entry.breaker.tick(this.#parts.clock.now(), this.#totals(entry));
+    if (change) this.#apply(entry, change);
   }
 
-  #apply(entry: Entry, row: number, { state, reason, forMs }: BreakerChange): void {
+  #apply(entry: Entry, { state, reason, forMs }: BreakerChange): void {
+    const { row } = entry;
     const cells = this.#cells(entry);
     entry.reason = reason;
     if (state === 'open') cells.open(row);
@@ -140,15 +140,13 @@ export class Breakers {
     return kind === 'upstream' ? upstreamBreakers : routeBreakers;
   }
 
-  /** Null while the plan does not have it. */
-  #row({ kind, id }: Entry): number | null {
+  /** Null while the plan does not have it: there may be no room. */
+  #row(kind: BreakerKind, id: string): number | null {
     const { publisher } = this.#parts;
-    const planned =
-      kind === 'upstream' ? publisher.upstreams.get(id) : publisher.routes.find((route) => route.id === id);
-    return planned?.slot ?? null;
+    return kind === 'upstream' ? (publisher.upstreams.get(id)?.slot ?? null) : publisher.routeSlot(id);
   }
 
-  #totals({ kind, id, uses }: Entry, row: number): BreakerTotals {
+  #totals({ kind, id, uses, row }: Entry): BreakerTotals {
     const { statistics, publisher } = this.#parts;
     if (kind === 'upstream') return uses.take(publisher.upstreams.get(id)?.nodes.map(({ slot }) => slot) ?? []);
     const { routes } = statistics;

@@ -13,9 +13,7 @@ import { allocateSourceCounts, clearSourceCounts } from '../l4/source-counts.ts'
 import { Exposition } from '../telemetry/exposition.ts';
 import type { NodeAlarm } from '../upstream/handle.ts';
 import type { DataPathSettings, WorkerSeed } from '../worker/protocol.ts';
-import { createMonitor } from './active-checks.ts';
 import { GatewayAdminViews } from './admin-views.ts';
-import { Assembly } from './assembly.ts';
 import { AutoRouter } from './auto-router.ts';
 import { connectionCap } from './connection-cap.ts';
 import { type Definitions, defineResources } from './definitions.ts';
@@ -27,11 +25,9 @@ import { httpListenerOptions, tcpListenerOptions } from './listener-options.ts';
 import { type ListenerPlans, planListeners } from './listeners.ts';
 import type { NodeHistory } from './node-history.ts';
 import { NodeOverrides } from './node-overrides.ts';
-import { NodeSlots } from './node-slots.ts';
-import type { Outliers } from './outliers.ts';
 import { OverridesFile } from './overrides-file.ts';
 import { PemFiles } from './pem-files.ts';
-import { Publisher } from './publisher.ts';
+import { Planning } from './planning.ts';
 import { Readiness } from './readiness.ts';
 import { createRegistrars } from './registrars.ts';
 import { ReloadRecord } from './reload-record.ts';
@@ -39,7 +35,6 @@ import { SelfRegistration } from './self-registration.ts';
 import type { StateOfGateway } from './state-of-gateway.ts';
 import { staticChanges } from './static-settings.ts';
 import { Statistics } from './statistics.ts';
-import { beginRamps, createSupervision } from './supervision.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 const SECOND = 1000;
@@ -71,7 +66,7 @@ export class Gateway implements Closable {
   readonly #pem: PemFiles;
   /** The configuration in force. */
   #document: Document;
-  #assembly: Assembly | null = null;
+  #planning: Planning | null = null;
   #pool: WorkerPool | null = null;
   #readiness: Readiness | null = null;
   #views: AdminViews | null = null;
@@ -122,8 +117,7 @@ export class Gateway implements Closable {
     for (const key of staticChanges(running, document)) {
       log.warn('config.restart-needed', `a change of "${key}" takes effect at the next start`, { key });
     }
-    this.#assembly?.setFile(definitions);
-    this.#assembly?.flush();
+    this.#planning?.define(definitions);
   }
 
   /** What was read at the start only stays as it was then. */
@@ -135,8 +129,7 @@ export class Gateway implements Closable {
   #certificateChanged(): void {
     const { log } = this.#options;
     try {
-      this.#assembly?.setFile(this.#define(this.#document));
-      this.#assembly?.flush();
+      this.#planning?.define(this.#define(this.#document));
       log.info('certificate.reloaded', 'certificates were read again');
     } catch (error) {
       log.error('certificate.refused', `the certificates in use stay: ${reasonOf(error)}`);
@@ -158,7 +151,7 @@ export class Gateway implements Closable {
   }
 
   close(deadline: number): Promise<void> {
-    this.#assembly?.close();
+    this.#planning?.assembly.close();
     return this.#scope.close(deadline);
   }
 
@@ -174,31 +167,24 @@ export class Gateway implements Closable {
     const registryUrl = await startRegistry(document, this.#options.stateDirectory, this.#scope, this.#options);
     const { nodeSets, catalogs, discoveries } = await this.#discover(registryUrl);
     const overrides = await this.#overrides();
-    const nodeSlots = new NodeSlots(statistics.table, statistics.nodes);
-    const publisher = new Publisher({
-      nodeSlots,
-      routeCounters: statistics.routes,
-      log,
-      publish: (patch) => this.#pool?.publish(patch),
-      workers: () => this.#pool?.alive() ?? [],
-      overrideOf: (id, node) => overrides.of(id, node),
-      joined: (slots) => beginRamps(statistics.table, slots, clock.now()),
-    });
-    const supervision = this.#scope.own(createSupervision(this.#options, statistics, nodeSlots, publisher));
-    const monitor = this.#scope.own(
-      createMonitor(this.#options, statistics, nodeSlots, publisher, supervision.outliers),
-    );
     const history = await this.#history();
-    const assembly = new Assembly(nodeSets, publisher, monitor, supervision, history);
+    const planning = this.#scope.own(
+      new Planning({
+        ...{ clock, random, log, statistics, nodeSets, history, overrides },
+        publish: (patch) => this.#pool?.publish(patch),
+        workers: () => this.#pool?.alive() ?? [],
+      }),
+    );
+    this.#planning = planning;
+    const { assembly, publisher, monitor, supervision } = planning;
     const autoRouter = new AutoRouter({ nodeSets, catalogs, assembly, settings: document.discovery, discoveries, log });
-    this.#assembly = assembly;
     assembly.setFile(this.#define(document));
     autoRouter.start();
     assembly.flush();
 
     const readyTimeout = document.discovery.ready_timeout * SECOND;
     const readiness = new Readiness(clock, readyTimeout, () => autoRouter.waitingFor());
-    const pool = this.#workerPool(workers, statistics, listeners, publisher, nodeSlots, supervision.outliers);
+    const pool = this.#workerPool(workers, statistics, listeners, planning);
     const { reloads } = this;
     const admin = this.#admin({
       ...{ clock, statistics, publisher, assembly, autoRouter, nodeSets, catalogs, monitor, supervision },
@@ -250,7 +236,7 @@ export class Gateway implements Closable {
     const path = stateDirectory === null ? null : join(stateDirectory, 'overrides.json');
     const overrides = new NodeOverrides(clock, () => {
       file.changed();
-      this.#assembly?.recompile('an operator’s order');
+      this.#planning?.assembly.recompile('an operator’s order');
     });
     const file = this.#scope.own(new OverridesFile(path, () => overrides.rules, clock, log));
     overrides.restore(await file.load());
@@ -272,9 +258,7 @@ export class Gateway implements Closable {
     workers: number,
     statistics: Statistics,
     listeners: ListenerPlans,
-    publisher: Publisher,
-    nodeSlots: NodeSlots,
-    outliers: Outliers,
+    { publisher, nodeSlots, supervision }: Planning,
   ): WorkerPool {
     const { clock, random, log } = this.#options;
     const plans = [...listeners.http, ...listeners.tcp, ...listeners.udp];
@@ -292,12 +276,10 @@ export class Gateway implements Closable {
     const sources = limitsSources ? allocateSourceCounts(workers, random.below(2 ** 32)) : null;
     const seed = (index: number): WorkerSeed => ({
       index,
-      nodes: statistics.nodeMemory,
-      counters: statistics.counterMemory,
+      memory: statistics.memory,
       sources,
       httpListeners: http,
       tcpListeners: tcp,
-      breakers: statistics.breakerMemory,
       udpListeners: udp,
       settings: dataPathSettings(this.#options.document),
       plan: publisher.whole(),
@@ -305,7 +287,7 @@ export class Gateway implements Closable {
     const events = {
       released: (worker: number, version: number, slots: readonly number[]) =>
         nodeSlots.released(worker, version, slots),
-      alarm: (slot: number, alarm: NodeAlarm) => outliers.alarm(slot, alarm),
+      alarm: (slot: number, alarm: NodeAlarm) => supervision.outliers.alarm(slot, alarm),
       gone: (worker: number) => {
         nodeSlots.workerGone(worker);
         if (sources) clearSourceCounts(sources, worker);
@@ -327,7 +309,7 @@ export class Gateway implements Closable {
       throw new HeadgateError(message, { code: 'BAD_ADDRESS', source: 'self' });
     }
     const build = { version, node: process.version };
-    const exposition = new Exposition(new GatewayMetrics(state), state.statistics.counterMemory, build);
+    const exposition = new Exposition(new GatewayMetrics(state), state.statistics.memory.counters, build);
     const views = new GatewayAdminViews(state, exposition);
     this.#views = views;
     return this.#scope.own(new AdminServer(address, document.admin.key ?? null, views, log, clock));

@@ -24,6 +24,8 @@ export type CompiledUpstream = Omit<PlannedUpstream, 'slot' | 'nodes'> & { reado
 export type CompiledRoute = Omit<PlannedRoute, 'slot'>;
 export type CompiledStreamRoute = Omit<PlannedStreamRoute, 'slot'>;
 
+type RouteKind = 'http' | 'stream';
+
 export interface PublisherParts {
   readonly nodeSlots: NodeSlots;
   readonly routeCounters: CounterSums;
@@ -75,6 +77,11 @@ export class Publisher {
     return this.#streamRoutes;
   }
 
+  /** The row of a route's counters; null while it is not in the plan. */
+  routeSlot(id: string): number | null {
+    return this.#routeSlots.get(routeKey('http', id)) ?? null;
+  }
+
   /** Everything, for a worker that starts from nothing. */
   whole(): PlanPatch {
     return {
@@ -102,8 +109,8 @@ export class Publisher {
   ): boolean {
     const version = this.#version + 1;
     const { departed, ...changes } = this.#compare(upstreams);
-    const nextRoutes = routes && this.#planRoutes(routes, this.#routes);
-    const nextStreams = streamRoutes && this.#planRoutes(streamRoutes, this.#streamRoutes);
+    const nextRoutes = routes && this.#planRoutes('http', routes, this.#routes);
+    const nextStreams = streamRoutes && this.#planRoutes('stream', streamRoutes, this.#streamRoutes);
     const nextCertificates = certificates && !sameData(certificates, this.#certificates) ? certificates : null;
     planned();
     const isSame = Object.values(changes).every((list) => list.length === 0);
@@ -184,12 +191,13 @@ export class Publisher {
 
   /** Null when nothing changed. */
   #planRoutes<C extends { readonly id: string }, P extends C & { readonly slot: number }>(
+    kind: RouteKind,
     compiled: readonly C[],
     before: readonly P[],
   ): readonly P[] | null {
     const planned: P[] = [];
     for (const route of compiled) {
-      const row = this.#routeSlots.acquire(route.id);
+      const row = this.#routeSlots.acquire(routeKey(kind, route.id));
       if (!row) {
         this.#reportFull(`route ${route.id}`, ROUTE_CAPACITY, 'routes');
         continue;
@@ -199,7 +207,7 @@ export class Publisher {
     }
     if (sameData(planned, before)) return null;
     const kept = new Set(planned.map((route) => route.id));
-    for (const { id } of before) if (!kept.has(id)) this.#routeSlots.release(id);
+    for (const { id } of before) if (!kept.has(id)) this.#routeSlots.release(routeKey(kind, id));
     return planned;
   }
 
@@ -207,6 +215,11 @@ export class Publisher {
     const limit = capacity === null ? '' : ` (${capacity})`;
     this.#parts.log.error('plan.full', `${what} is left out: the table of ${kind} is full${limit}`);
   }
+}
+
+/** A route and a stream route may have the same id. */
+function routeKey(kind: RouteKind, id: string): string {
+  return `${kind} ${id}`;
 }
 
 /** Most comparisons are of two different nodes: those end at the address. */

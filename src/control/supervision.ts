@@ -2,7 +2,6 @@ import { sameData } from '../core/json.ts';
 import type { Closable } from '../core/scope.ts';
 import type { BreakerPlan } from '../health/breaker/types.ts';
 import type { OutlierGroup, OutlierPlan } from '../health/outliers/types.ts';
-import type { NodeTable } from '../upstream/node-table.ts';
 import type { PlannedUpstream } from '../upstream/plan.ts';
 import { AdaptiveLimits, type LimitedUpstream } from './adaptive-limits.ts';
 import { Breakers } from './breakers.ts';
@@ -24,11 +23,6 @@ export function createSupervision(
   const parts = { clock, random, log, statistics, nodeSlots, publisher };
   const limits = new AdaptiveLimits(clock, statistics.table, statistics.nodes);
   return new Supervision(new Outliers(parts), new Breakers(parts), limits, new FailOpenWatch(parts));
-}
-
-/** The nodes of these slots came to others: their slow start begins. */
-export function beginRamps(table: NodeTable, slots: Iterable<number>, now: number): void {
-  for (const slot of slots) table.beginRamp(slot, now);
 }
 
 interface FollowedGroup extends OutlierGroup {

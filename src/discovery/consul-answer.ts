@@ -38,6 +38,10 @@ export function parseHealth(body: unknown, rules: InstanceRules): ParsedNodes {
   const unusable: string[] = [];
   for (const [position, entry] of body.entries()) {
     const instance = asInstance(entry, position);
+    if (typeof instance === 'string') {
+      unusable.push(instance);
+      continue;
+    }
     if (instance.status === 'critical' || (rules.passingOnly && instance.status === 'warning')) continue;
     const node = asNode(instance, rules.defaultWeight);
     if (typeof node === 'string') unusable.push(`instance "${instance.id}" ${node}`);
@@ -65,7 +69,10 @@ export function parseCatalog(body: unknown): readonly CatalogEntry[] {
   const entries: CatalogEntry[] = [];
   for (const [service, tags] of Object.entries(body)) {
     if (service === 'consul') continue;
-    entries.push({ service, tags: asTags(tags, `service "${service}"`) });
+    const read = asTags(tags);
+    if (read === null)
+      throw answerError(`answered something odd: service "${service}": the tags are not a list of texts`);
+    entries.push({ service, tags: read });
   }
   return entries;
 }
@@ -77,19 +84,20 @@ interface Instance {
   readonly status: 'passing' | 'warning' | 'critical';
 }
 
-function asInstance(entry: unknown, position: number): Instance {
-  if (!isObject(entry) || !isObject(entry.Service))
-    throw answerError(`answered something odd: entry ${position} has no "Service" object`);
+/** A text says what is wrong with it. */
+function asInstance(entry: unknown, position: number): Instance | string {
+  if (!isObject(entry) || !isObject(entry.Service)) return `entry ${position} has no "Service" object`;
   const { Service: service, Node: node, Checks: checks } = entry;
   const id = typeof service.ID === 'string' ? service.ID : `#${position}`;
-  return { id, service, node: isObject(node) ? node : {}, status: worstStatus(checks, position) };
+  const status = worstStatus(checks);
+  if (status === null) return `instance "${id}" has no list of checks: it is ${describe(checks)}`;
+  return { id, service, node: isObject(node) ? node : {}, status };
 }
 
-/** The worst of the checks, as Consul itself counts it: maintenance mode is a critical check. */
-function worstStatus(checks: unknown, position: number): Instance['status'] {
+/** The worst of the checks, as Consul itself counts it: maintenance mode is a critical check. Null for what is no list. */
+function worstStatus(checks: unknown): Instance['status'] | null {
   if (checks === undefined || checks === null) return 'passing';
-  if (!Array.isArray(checks))
-    throw answerError(`answered something odd: entry ${position}: "Checks" is ${describe(checks)}, not a list`);
+  if (!Array.isArray(checks)) return null;
   let worst: Instance['status'] = 'passing';
   for (const check of checks) {
     const status = isObject(check) ? check.Status : undefined;
@@ -106,7 +114,8 @@ function asNode(instance: Instance, defaultWeight: number): Node | string {
     return `has the address ${describe(host)}, which is not an IP address or a name`;
   if (service.Port === 0) return 'is registered without a port';
   if (!isPort(service.Port)) return `has the port ${describe(service.Port)}, which is not between 1 and 65535`;
-  const tags = asTags(service.Tags, `instance "${instance.id}"`);
+  const tags = asTags(service.Tags);
+  if (tags === null) return 'has tags that are not a list of texts';
   const metadata = metadataOf(service, node, tags);
   return Object.freeze({
     host,
@@ -156,10 +165,10 @@ function hasTags({ tags }: Node, wanted: readonly string[]): boolean {
   return wanted.length === 0 || wanted.every((tag) => tags.some((own) => own.toLowerCase() === tag));
 }
 
-function asTags(tags: unknown, where: string): string[] {
+/** Null for what is no list of texts. */
+function asTags(tags: unknown): string[] | null {
   if (tags === null || tags === undefined) return [];
-  if (Array.isArray(tags) && tags.every((tag) => typeof tag === 'string')) return tags;
-  throw answerError(`answered something odd: ${where}: the tags are not a list of texts`);
+  return Array.isArray(tags) && tags.every((tag) => typeof tag === 'string') ? tags : null;
 }
 
 /** Instances with one address are one node: the first by id, with the tags of all. The registry's order does not matter. */

@@ -1,5 +1,4 @@
 import type { Log } from '../core/log.ts';
-import type { Closable } from '../core/scope.ts';
 import { Collection, type CollectionChange } from './collection.ts';
 import { type ConsulBody, ConsulClient, jsonOf } from './consul-client.ts';
 import { consulServers } from './consul-options.ts';
@@ -7,9 +6,9 @@ import { Gate } from './gate.ts';
 import { answerError } from './json-body.ts';
 import { KeyedServices } from './kv-nodes.ts';
 import type { Secret } from './tls-connector.ts';
-import type { CatalogSink, Discovery, NodeSink, ServiceQuery } from './types.ts';
 import type { LoopTools } from './watch-loop.ts';
-import { followCatalog, followWritten, type WrittenService, type WrittenServices } from './written-services.ts';
+import { WrittenDiscovery } from './written-discovery.ts';
+import type { WrittenService, WrittenServices } from './written-services.ts';
 
 /** Durations in milliseconds. */
 export interface ConsulKvOptions {
@@ -32,31 +31,13 @@ export interface ConsulKvOptions {
 const POLL_MS = 1_000;
 
 /** Node lists in Consul's key-value store: one blocking query on the prefix for all services. */
-export class ConsulKvDiscovery implements Discovery, Closable {
-  readonly type = 'consul_kv';
-  readonly #log: Log;
-  readonly #client: ConsulClient;
-  readonly #services: Collection<WrittenServices>;
-
+export class ConsulKvDiscovery extends WrittenDiscovery {
   /** Throws CONFIG_INVALID when the servers are not usable. */
   constructor(options: ConsulKvOptions, tools: LoopTools, log: Log) {
-    this.#log = log;
     const { servers, token, connectTimeout } = options;
-    this.#client = new ConsulClient(consulServers(servers), { token, connectTimeout, concurrency: 1 }, log);
+    const client = new ConsulClient(consulServers(servers), { token, connectTimeout, concurrency: 1 }, log);
     const gate = new Gate(1);
-    this.#services = new Collection(() => new ConsulKvServices(options, this.#client, gate), tools);
-  }
-
-  watch(query: ServiceQuery, sink: NodeSink, signal: AbortSignal): Promise<void> {
-    return followWritten(this.#services, query, sink, this.#log, signal);
-  }
-
-  watchCatalog(sink: CatalogSink, signal: AbortSignal): Promise<void> {
-    return followCatalog(this.#services, sink, signal);
-  }
-
-  close(): Promise<void> {
-    return this.#client.close();
+    super('consul_kv', new Collection(() => new ConsulKvServices(options, client, gate), tools), log, client);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { InstanceRules } from './consul-answer.ts';
 import type { ConsulOptions } from './consul-options.ts';
+import { emptyName, QueryFault, unknownArgument } from './query-fault.ts';
 import type { ServiceQuery } from './types.ts';
 
 /** `discovery_args` of a Consul service. */
@@ -24,14 +25,12 @@ export interface ConsulLookup {
   readonly rules: InstanceRules;
 }
 
-/** Reads `discovery_args`; a text says, for people, why the service can't be asked for. */
-export function consulLookup(options: ConsulOptions, { service, args: given }: ServiceQuery): ConsulLookup | string {
-  if (service === '') return 'service_name is empty';
-  const unknown = Object.keys(given).find((key) => !(CONSUL_ARGS as readonly string[]).includes(key));
-  if (unknown !== undefined) return `discovery_args.${unknown} is not known: Consul takes ${CONSUL_ARGS.join(', ')}`;
-  const args: Args = given;
-  const fault = faultOf(args);
+/** Reads `discovery_args`. */
+export function consulLookup(options: ConsulOptions, query: ServiceQuery): ConsulLookup | QueryFault {
+  const fault = consulQueryFault(query);
   if (fault !== null) return fault;
+  const { service } = query;
+  const args: Args = query.args;
   const tags = listOf(args.tag);
   const passingOnly = args.health === undefined ? options.passingOnly : args.health === 'passing';
   const nearest = args.nearest === undefined ? null : Number(args.nearest);
@@ -60,26 +59,50 @@ export function catalogQuestion(options: ConsulOptions): { readonly path: string
   return { path, scope: scopeOf(options.namespace, options.partition) };
 }
 
-function faultOf(args: Args): string | null {
-  if (args.health !== undefined && args.health !== 'passing' && args.health !== 'warning')
-    return 'discovery_args.health is "passing" for instances whose checks all pass, or "warning" for those that warn as well';
-  if (args.nearest !== undefined && !/^[1-9]\d{0,5}$/.test(args.nearest))
-    return 'discovery_args.nearest is how many of the nearest instances are preferred, such as "3"';
-  if (args.near !== undefined && args.nearest === undefined)
-    return 'discovery_args.near needs nearest beside it: how many of the nearest instances are preferred, such as "3"';
-  if (args.nearest !== undefined && args.near === undefined && args.query === undefined)
-    return 'discovery_args.nearest needs near beside it, such as "_agent"';
-  const misplaced = args.query === undefined ? undefined : NOT_WITH_QUERY.find((key) => args[key] !== undefined);
-  if (misplaced !== undefined)
-    return `discovery_args.${misplaced} can't stand beside query: a prepared query has its own`;
-  if (args.query === '') return 'discovery_args.query is empty: give the name or the id of a prepared query';
-  return metaFault('node_meta', args.node_meta) ?? metaFault('service_meta', args.service_meta);
+/** Why the query can't be asked; null when it can. */
+export function consulQueryFault(query: ServiceQuery): QueryFault | null {
+  const args: Args = query.args;
+  return (
+    emptyName(query) ??
+    unknownArgument(query, CONSUL_ARGS, `Consul takes ${CONSUL_ARGS.join(', ')}`) ??
+    healthFault(args) ??
+    nearFault(args) ??
+    preparedFault(args) ??
+    metaFault('node_meta', args.node_meta) ??
+    metaFault('service_meta', args.service_meta)
+  );
 }
 
-function metaFault(name: string, text: string | undefined): string | null {
+function healthFault({ health }: Args): QueryFault | null {
+  if (health === undefined || health === 'passing' || health === 'warning') return null;
+  const remedy = 'write "passing" for instances whose checks all pass, or "warning" for those that warn as well';
+  return new QueryFault('health', `is "${health}"`, remedy);
+}
+
+function nearFault({ near, nearest, query }: Args): QueryFault | null {
+  const many = 'how many of the nearest instances are preferred, such as "3"';
+  if (nearest !== undefined && !/^[1-9]\d{0,5}$/.test(nearest)) {
+    return new QueryFault('nearest', `is "${nearest}"`, `write ${many}`);
+  }
+  if (near !== undefined && nearest === undefined) return new QueryFault('near', 'needs nearest beside it', many);
+  if (nearest === undefined || near !== undefined || query !== undefined) return null;
+  return new QueryFault('nearest', 'needs near beside it', 'add it, such as "_agent"');
+}
+
+function preparedFault(args: Args): QueryFault | null {
+  if (args.query === undefined) return null;
+  if (args.query === '') return new QueryFault('query', 'is empty', 'give the name or the id of a prepared query');
+  const misplaced = NOT_WITH_QUERY.find((key) => args[key] !== undefined);
+  return misplaced === undefined
+    ? null
+    : new QueryFault(misplaced, "can't stand beside query", 'a prepared query has its own');
+}
+
+function metaFault(name: string, text: string | undefined): QueryFault | null {
   const wrong = listOf(text).find((pair) => !/^[A-Za-z0-9_-]{1,128}:[^`]*$/.test(pair));
   if (wrong === undefined) return null;
-  return `discovery_args.${name}: "${wrong}" is not a key and a value such as "rack:a1", or several with commas between them`;
+  const remedy = 'write "rack:a1", or several with commas between them';
+  return new QueryFault(name, `has "${wrong}", which is not a key and a value`, remedy);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { HeadgateError } from '../core/errors.ts';
+import type { HeadgateError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
 import { parseCatalog, parseHealth, parsePreparedQuery } from './consul-answer.ts';
@@ -6,10 +6,11 @@ import { type ConsulBody, ConsulClient, jsonOf } from './consul-client.ts';
 import { type ConsulOptions, consulServers } from './consul-options.ts';
 import { ConsulPosition, type Told } from './consul-position.ts';
 import { type ConsulLookup, catalogQuestion, consulLookup } from './consul-query.ts';
-import { untilAborted, withDeadline } from './deadline.ts';
+import { withDeadline } from './deadline.ts';
 import { Gate } from './gate.ts';
 import { answerError } from './json-body.ts';
 import { type Poll, PollRound } from './poll-round.ts';
+import { QueryFault, refuseQuery } from './query-fault.ts';
 import type { CatalogEntry, CatalogSink, Discovery, Node, NodeSink, ServiceQuery } from './types.ts';
 import { asDiscoveryError, type LoopTools, type Question, runWatch } from './watch-loop.ts';
 
@@ -56,10 +57,7 @@ export class ConsulDiscovery implements Discovery, Closable {
   async watch(query: ServiceQuery, sink: NodeSink, signal: AbortSignal): Promise<void> {
     await null;
     const lookup = consulLookup(this.#options, query);
-    if (typeof lookup === 'string') {
-      if (!signal.aborted) sink.fail(new HeadgateError(lookup, { code: 'CONFIG_INVALID', source: 'self' }));
-      return untilAborted(signal);
-    }
+    if (lookup instanceof QueryFault) return refuseQuery(lookup, sink, signal);
     const position = new ConsulPosition<readonly Node[]>(lookup, this.#client, this.#options.wait);
     const read = this.#nodeReader(query.service, lookup);
     if (lookup.prepared) return this.#prepared.follow(this.#poll(position, read, sink), signal);

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { type Address, isHost, isPort } from '../core/address.ts';
+import { anyArgument, QueryFault } from './query-fault.ts';
 import type { ServiceQuery } from './types.ts';
 
 export type AddressType = 'A' | 'AAAA';
@@ -48,17 +49,23 @@ export interface DnsService {
 /** Port of A and AAAA records of a name without one. */
 export const DEFAULT_PORT = 80;
 
-/** Reads `name`, `name:port` or `_service._proto.name`. A text says, for people, why the query can't be asked. */
-export function dnsService(query: ServiceQuery): DnsService | string {
-  const argument = Object.keys(query.args)[0];
-  if (argument !== undefined) return `discovery_args.${argument} is not known: DNS takes none`;
+/** Reads `name`, `name:port` or `_service._proto.name`. */
+export function dnsService(query: ServiceQuery): DnsService | QueryFault {
+  const unknown = anyArgument(query);
+  if (unknown) return unknown;
   const { service } = query;
   const match = /^([^:]+?)(\.?)(?::(\d{1,5}))?$/.exec(service);
   const name = match?.[1] ?? '';
-  if (isIP(service) !== 0 || isIP(name) !== 0) return `service_name "${service}" is an address: write it under nodes`;
-  if (!match || !isHost(name)) return `service_name "${service}" is not a name such as "web.example.com:8080"`;
+  if (isIP(service) !== 0 || isIP(name) !== 0) {
+    return new QueryFault(null, `"${service}" is an address`, 'write it under nodes');
+  }
+  if (!match || !isHost(name)) {
+    return new QueryFault(null, `"${service}" is not a name`, 'write one such as "web.example.com:8080"');
+  }
   const port = match[3] === undefined ? null : Number(match[3]);
-  if (port !== null && (!isPort(port) || port === 0)) return `service_name "${service}" has no usable port`;
+  if (port !== null && (!isPort(port) || port === 0)) {
+    return new QueryFault(null, `"${service}" has a port that is none`, 'give one from 1 to 65535, or leave it out');
+  }
   return { name, absolute: match[2] === '.', port, srvOnly: /^_[^.]+\._[^.]+\../.test(name) };
 }
 

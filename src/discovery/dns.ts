@@ -1,13 +1,12 @@
 import { type Clock, sleep } from '../core/clock.ts';
-import { HeadgateError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
-import { untilAborted } from './deadline.ts';
 import { DnsExchange, failedOutcome } from './dns-exchange.ts';
 import { DnsHold } from './dns-hold.ts';
 import { type DnsOptions, dnsService } from './dns-options.ts';
 import { DnsResolver, type Resolution } from './dns-resolve.ts';
 import { Gate } from './gate.ts';
+import { QueryFault, refuseQuery } from './query-fault.ts';
 import { ResolvConfFile, type WatchFile } from './resolv-conf-file.ts';
 import type { Discovery, NodeSink, ServiceQuery } from './types.ts';
 import { UnusableReport } from './unusable-report.ts';
@@ -51,10 +50,7 @@ export class DnsDiscovery implements Discovery, Closable {
   async watch(query: ServiceQuery, sink: NodeSink, signal: AbortSignal): Promise<void> {
     await null;
     const service = dnsService(query);
-    if (typeof service === 'string') {
-      if (!signal.aborted) sink.fail(new HeadgateError(service, { code: 'CONFIG_INVALID', source: 'self' }));
-      return untilAborted(signal);
-    }
+    if (service instanceof QueryFault) return refuseQuery(service, sink, signal);
     const hold = new DnsHold(this.#options.hold, this.#tools.clock, sink);
     const resolver = new DnsResolver(service, this.#options.order);
     try {

@@ -1,6 +1,6 @@
 import { isHost, isPort } from '../core/address.ts';
-import type { JsonObject } from '../core/json.ts';
-import { answerError, asObject } from './json-body.ts';
+import { isObject, type JsonObject } from '../core/json.ts';
+import { asObject } from './json-body.ts';
 import type { Kept } from './kubernetes-collection.ts';
 import type { Node } from './types.ts';
 
@@ -11,8 +11,10 @@ export function isAddressType(text: string): text is AddressType {
   return (ADDRESS_TYPES as readonly string[]).includes(text);
 }
 
-/** What is kept of an EndpointSlice. */
-export interface EndpointSlice {
+/** What is kept of an EndpointSlice: a fault, such as `has no addressType`, of one that can't be read. */
+export type EndpointSlice = ReadSlice | { readonly name: string; readonly fault: string };
+
+interface ReadSlice {
   readonly name: string;
   readonly addressType: AddressType;
   readonly ports: readonly SlicePort[];
@@ -27,6 +29,8 @@ interface SlicePort {
 }
 
 interface Endpoint {
+  /** What keeps it from being read, such as `is not an object`; null when nothing does. */
+  readonly fault: string | null;
   readonly host: string;
   readonly ready: boolean;
   readonly serving: boolean;
@@ -51,39 +55,46 @@ export interface SliceNodes {
   readonly unusable: readonly string[];
 }
 
-/** Reads a slice, under `namespace/service`. Null when it belongs to no service. */
+/**
+ * Reads a slice, under `namespace/service`. Null when it belongs to no service. One that can't be read must not keep the others
+ * from being followed, as long as it is known whose it is.
+ */
 export function readSlice(object: JsonObject, name: string): Kept<EndpointSlice> | null {
   const { labels, namespace } = asObject(object.metadata, 'the metadata of an EndpointSlice');
   const service = labels === undefined || labels === null ? undefined : asObject(labels, 'labels')[SERVICE_LABEL];
   if (typeof service !== 'string' || service === '') return null;
-  const { addressType } = object;
+  return { key: `${namespace}/${service}`, value: readContent(object, name) };
+}
+
+function readContent({ addressType, ports, endpoints }: JsonObject, name: string): EndpointSlice {
   if (typeof addressType !== 'string' || !isAddressType(addressType)) {
-    throw answerError(`answered with the EndpointSlice ${name} of the addressType ${JSON.stringify(addressType)}`);
+    const stated = JSON.stringify(addressType)?.slice(0, 60);
+    return { name, fault: stated === undefined ? 'has no addressType' : `has the addressType ${stated}` };
   }
-  const ports = listOf(object.ports, `ports of the EndpointSlice ${name}`).map(readPort);
-  const endpoints = listOf(object.endpoints, `endpoints of the EndpointSlice ${name}`).map(readEndpoint);
-  return { key: `${namespace}/${service}`, value: { name, addressType, ports, endpoints } };
+  const listed = ports ?? [];
+  if (!Array.isArray(listed) || !listed.every(isObject))
+    return { name, fault: 'has something else than a list of ports' };
+  const members = endpoints ?? [];
+  if (!Array.isArray(members)) return { name, fault: 'has something else than a list of endpoints' };
+  return { name, addressType, ports: listed.map(readPort), endpoints: members.map(readEndpoint) };
 }
 
 export const SERVICE_LABEL = 'kubernetes.io/service-name';
-
-function listOf(value: unknown, what: string): readonly JsonObject[] {
-  if (value === undefined || value === null) return [];
-  if (!Array.isArray(value)) throw answerError(`answered with something else than a list for the ${what}`);
-  return value.map((item) => asObject(item, `an object in the ${what}`));
-}
 
 function readPort({ name, port }: JsonObject): SlicePort {
   return { name: typeof name === 'string' ? name : '', port: typeof port === 'number' ? port : null };
 }
 
 /** Conditions that are not stated: ready unless it is said otherwise, serving as it is ready, not terminating. */
-function readEndpoint(endpoint: JsonObject): Endpoint {
-  const conditions = asObject(endpoint.conditions ?? {}, 'the conditions of an endpoint');
-  const target = asObject(endpoint.targetRef ?? {}, 'the targetRef of an endpoint');
+function readEndpoint(value: unknown): Endpoint {
+  const endpoint = objectOr(value);
+  const conditions = objectOr(endpoint.conditions);
+  const target = objectOr(endpoint.targetRef);
   const [host] = Array.isArray(endpoint.addresses) ? endpoint.addresses : [];
   const ready = conditions.ready !== false;
+  const isRead = isObject(endpoint.conditions ?? {});
   return {
+    fault: isObject(value) ? (isRead ? null : 'has conditions that are no object') : 'is not an object',
     host: typeof host === 'string' ? host : '',
     ready,
     serving: typeof conditions.serving === 'boolean' ? conditions.serving : ready,
@@ -94,7 +105,7 @@ function readEndpoint(endpoint: JsonObject): Endpoint {
 }
 
 function metadataOf(endpoint: JsonObject, target: JsonObject): Readonly<Record<string, string>> {
-  const hints = asObject(endpoint.hints ?? {}, 'the hints of an endpoint');
+  const hints = objectOr(endpoint.hints);
   const facts: Record<string, unknown> = {
     zone: endpoint.zone,
     node: endpoint.nodeName,
@@ -105,6 +116,11 @@ function metadataOf(endpoint: JsonObject, target: JsonObject): Readonly<Record<s
   };
   const texts = Object.entries(facts).filter(([, value]) => typeof value === 'string' && value !== '');
   return Object.freeze(Object.fromEntries(texts) as Record<string, string>);
+}
+
+/** Nothing is known of what is no object. */
+function objectOr(value: unknown): JsonObject {
+  return isObject(value) ? value : {};
 }
 
 /** `a,b` of `[{name: a}, {name: b}]`. */
@@ -137,6 +153,10 @@ export function nodesOfSlices(
   const found = new PortNames();
   // In one order, whichever was changed last: of two entries for one address it is always the same that counts.
   for (const slice of [...slices].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if ('fault' in slice) {
+      unusable.push(`the EndpointSlice "${slice.name}" ${slice.fault}`);
+      continue;
+    }
     if (slice.endpoints.length === 0) continue;
     if (choice.addressType !== null && choice.addressType !== slice.addressType) continue;
     for (const port of found.add(slice.ports, choice.port)) {
@@ -186,7 +206,8 @@ class PortNames {
   }
 }
 
-function faultOf({ host }: Endpoint, port: number): string | null {
+function faultOf({ fault, host }: Endpoint, port: number): string | null {
+  if (fault !== null) return fault;
   if (!isHost(host)) return `has the address ${JSON.stringify(host)}, which is not an IP address or a name`;
   return isPort(port) && port > 0 ? null : `has the port ${port}, which is not between 1 and 65535`;
 }

@@ -5,8 +5,12 @@ import { answerError } from './json-body.ts';
 export interface EurekaInstance {
   /** Upper case, as Eureka keeps it. */
   readonly app: string;
+  /** Its place in the list, such as `#3`, where it has none. */
   readonly id: string;
+  /** `UNKNOWN` where it has none. */
   readonly status: string;
+  /** Why it can't be used, whatever its status says: it is not what Eureka lists. Null when it is. */
+  readonly fault: string | null;
   /** `ADDED`, `MODIFIED` or `DELETED`: a deleted one still says that it is UP. */
   readonly action: string;
   readonly hosts: readonly unknown[];
@@ -29,7 +33,9 @@ export interface EurekaApps {
 }
 
 /**
- * Reads the answer of `/apps` or `/apps/delta`. Throws DISCOVERY_ANSWER when it does not have the shape of Eureka's.
+ * Reads the answer of `/apps` or `/apps/delta`. Throws DISCOVERY_ANSWER when it does not have the shape of Eureka's. An instance
+ * that does not have it must not keep the others from being followed; of an application without a name nobody knows whose
+ * instances are missing then, so that it makes the whole answer bad.
  *
  * Numbers and flags may be texts, and a list of one member may be that member: it is XML that is written as JSON.
  */
@@ -44,7 +50,9 @@ export function parseApps(body: unknown): EurekaApps {
       throw answerError(`answered something odd: application ${position} has no name`);
     }
     const name = app.name.toUpperCase();
-    return listOf(app.instance, `the instances of ${name}`).map((instance) => readInstance(name, instance));
+    return listOf(app.instance, `the instances of ${name}`).map((instance, place) =>
+      readInstance(name, instance, place),
+    );
   });
   return { instances, hash, version: numberOf(version) ?? 0 };
 }
@@ -57,23 +65,24 @@ export function hashOf(instances: Iterable<EurekaInstance>): string {
   return sorted.map(([status, count]) => `${status}_${count}_`).join('');
 }
 
-function readInstance(app: string, value: unknown): EurekaInstance {
-  if (!isObject(value)) throw answerError(`answered something odd: an instance of ${app} is not an object`);
-  const { instanceId, hostName, ipAddr, status, actionType, metadata, dataCenterInfo, leaseInfo } = value;
+function readInstance(app: string, value: unknown, place: number): EurekaInstance {
+  const instance = isObject(value) ? value : {};
+  const { instanceId, hostName, ipAddr, status, actionType, metadata, dataCenterInfo, leaseInfo } = instance;
   // Servers before 1.3 know no instanceId.
   const id = instanceId ?? hostName;
-  if (typeof id !== 'string' || id === '') throw answerError(`answered something odd: an instance of ${app} has no id`);
-  if (typeof status !== 'string') throw answerError(`answered something odd: instance "${id}" of ${app} has no status`);
+  const named = typeof id === 'string' && id !== '';
+  const fault = named ? (typeof status === 'string' ? null : 'has no status') : 'has no id';
   return {
     app,
-    id,
-    status,
+    id: named ? id : `#${place}`,
+    status: typeof status === 'string' ? status : 'UNKNOWN',
+    fault: isObject(value) ? fault : 'is not an object',
     action: typeof actionType === 'string' ? actionType : 'ADDED',
     hosts: [ipAddr, hostName],
-    port: enabledPort(value.port),
-    securePort: enabledPort(value.securePort),
+    port: enabledPort(instance.port),
+    securePort: enabledPort(instance.securePort),
     metadata: readMetadata(metadata, dataCenterInfo),
-    updatedAt: numberOf(value.lastUpdatedTimestamp) ?? 0,
+    updatedAt: numberOf(instance.lastUpdatedTimestamp) ?? 0,
     leaseEnd: leaseEndOf(leaseInfo),
   };
 }

@@ -26,6 +26,8 @@ export class EurekaApplications {
     const instances = new Map(apps.instances.map((instance) => [keyOf(instance), instance]));
     const newest = apps.instances.reduce((latest, { updatedAt }) => Math.max(latest, updatedAt), 0);
     for (const instance of delta?.instances ?? []) {
+      // Without an id it can't be told which one it is.
+      if (instance.fault !== null) continue;
       const key = keyOf(instance);
       if (instance.updatedAt <= (instances.get(key)?.updatedAt ?? newest)) continue;
       if (instance.action === 'DELETED') instances.delete(key);

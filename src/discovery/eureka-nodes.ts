@@ -29,7 +29,7 @@ export function nodesOf(
   const unusable: string[] = [];
   const nodes: Node[] = [];
   for (const instance of [...instances].sort(latestFirst)) {
-    if (instance.status !== 'UP') continue;
+    if (instance.status !== 'UP' && instance.fault === null) continue;
     const node = nodeOf(instance, overdue.has(instance), choice, defaultWeight);
     if (typeof node === 'string') unusable.push(`instance "${instance.id}" ${node}`);
     else nodes.push(node);
@@ -42,7 +42,8 @@ function latestFirst(a: EurekaInstance, b: EurekaInstance): number {
 }
 
 function nodeOf(instance: EurekaInstance, overdue: boolean, choice: PortChoice, defaultWeight: number): Node | string {
-  const { hosts, metadata } = instance;
+  const { hosts, metadata, fault } = instance;
+  if (fault !== null) return fault;
   const host = hosts.find((each): each is string => typeof each === 'string' && isHost(each));
   if (host === undefined) return `has no address: ipAddr and hostName are ${JSON.stringify(hosts).slice(0, 80)}`;
   const port = portOf(instance, choice);

@@ -1,3 +1,4 @@
+import { emptyName, QueryFault, unknownArgument } from './query-fault.ts';
 import type { ServiceQuery } from './types.ts';
 
 /** Durations in milliseconds. */
@@ -21,13 +22,13 @@ export interface EurekaOptions {
 /** Which port of an instance takes the traffic. Without a choice the plain one, or the secure one where that is off. */
 export type PortChoice = 'plain' | 'secure' | null;
 
-/** Why the query can't be asked, for people; null when it can. */
-export function eurekaQueryFault({ service, args }: ServiceQuery): string | null {
-  if (service === '') return 'service_name is empty';
-  const unknown = Object.keys(args).find((key) => key !== 'port');
-  if (unknown !== undefined) return `discovery_args.${unknown} is not known: Eureka takes port`;
-  const { port } = args;
-  return port === undefined || port === 'plain' || port === 'secure'
-    ? null
-    : `discovery_args.port is "${port}": write plain or secure`;
+/** Why the query can't be asked; null when it can. */
+export function eurekaQueryFault(query: ServiceQuery): QueryFault | null {
+  const { port } = query.args;
+  const isGood = port === undefined || port === 'plain' || port === 'secure';
+  return (
+    emptyName(query) ??
+    unknownArgument(query, ['port'], 'Eureka takes port') ??
+    (isGood ? null : new QueryFault('port', `is "${port}"`, 'write plain or secure'))
+  );
 }

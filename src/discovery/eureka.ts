@@ -2,10 +2,10 @@ import { HeadgateError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
 import { Collection } from './collection.ts';
-import { untilAborted } from './deadline.ts';
 import { EurekaFeed } from './eureka-feed.ts';
 import { catalogOf, type EurekaNodes, nodesOf } from './eureka-nodes.ts';
 import { type EurekaOptions, eurekaQueryFault, type PortChoice } from './eureka-options.ts';
+import { refuseQuery } from './query-fault.ts';
 import { RegistryClient, registryUrls } from './registry-client.ts';
 import type { CatalogEntry, CatalogSink, Discovery, NodeSink, ServiceQuery } from './types.ts';
 import { UnusableReport } from './unusable-report.ts';
@@ -43,10 +43,7 @@ export class EurekaDiscovery implements Discovery, Closable {
   async watch(query: ServiceQuery, sink: NodeSink, signal: AbortSignal): Promise<void> {
     await null;
     const fault = eurekaQueryFault(query);
-    if (fault !== null && !signal.aborted) {
-      sink.fail(new HeadgateError(fault, { code: 'CONFIG_INVALID', source: 'self' }));
-    }
-    if (fault !== null) return untilAborted(signal);
+    if (fault !== null) return refuseQuery(fault, sink, signal);
     const name = query.service.toUpperCase();
     const choice = (query.args.port ?? null) as PortChoice;
     const weight = this.#options.defaultWeight;

@@ -1,6 +1,7 @@
 import { HeadgateError } from '../core/errors.ts';
-import { type AddressType, isAddressType, type PortChoice } from './endpoint-slices.ts';
+import { isAddressType, type PortChoice } from './endpoint-slices.ts';
 import type { KubernetesPlace } from './kubernetes-place.ts';
+import { QueryFault, unknownArgument } from './query-fault.ts';
 import type { ServiceQuery } from './types.ts';
 
 /** Which namespaces are looked at: all where nothing is stated. */
@@ -44,21 +45,21 @@ export interface KubernetesService {
 const NAME =
   /^([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)\/([a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)(?::([a-z0-9](?:[-a-z0-9]*[a-z0-9])?))?$/;
 
-/** Reads `namespace/name:port`, where the port may be a name, a number, or missing. Throws CONFIG_INVALID. */
-export function readServiceName({ service, args }: ServiceQuery): KubernetesService {
+/** Reads `namespace/name:port`, where the port may be a name, a number, or missing. */
+export function readServiceName(query: ServiceQuery): KubernetesService | QueryFault {
+  const { service, args } = query;
   const match = NAME.exec(service);
   if (!match) {
-    throw invalid(`service_name "${service}" is not of the form "namespace/name:port": write "default/web:http"`);
+    return new QueryFault(null, `"${service}" is not of the form "namespace/name:port"`, 'write "default/web:http"');
   }
+  const unknown = unknownArgument(query, ['address_type'], 'Kubernetes takes address_type');
+  if (unknown) return unknown;
   const [, namespace = '', name = '', port] = match;
-  const unknown = Object.keys(args).find((key) => key !== 'address_type');
-  if (unknown !== undefined) throw invalid(`discovery_args.${unknown} is not known: Kubernetes takes address_type`);
-  return { namespace, key: `${namespace}/${name}`, choice: { port: port ?? null, addressType: addressTypeOf(args) } };
-}
-
-function addressTypeOf({ address_type: text }: Readonly<Record<string, string>>): AddressType | null {
-  if (text === undefined || isAddressType(text)) return text ?? null;
-  throw invalid(`discovery_args.address_type "${text}" is not one of IPv4, IPv6 and FQDN`);
+  const addressType = args.address_type ?? null;
+  if (addressType !== null && !isAddressType(addressType)) {
+    return new QueryFault('address_type', `is "${addressType}"`, 'write IPv4, IPv6 or FQDN');
+  }
+  return { namespace, key: `${namespace}/${name}`, choice: { port: port ?? null, addressType } };
 }
 
 /** Tells which namespaces a selector takes. Throws CONFIG_INVALID for an expression that is none. */
@@ -80,6 +81,6 @@ function expression(text: string, key: string): RegExp {
   }
 }
 
-export function invalid(message: string): HeadgateError {
+function invalid(message: string): HeadgateError {
   return new HeadgateError(message, { code: 'CONFIG_INVALID', source: 'self' });
 }

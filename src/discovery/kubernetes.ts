@@ -2,14 +2,12 @@ import { HeadgateError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
 import { Collection } from './collection.ts';
-import { untilAborted } from './deadline.ts';
 import { type EndpointSlice, nodesOfSlices, readSlice, SERVICE_LABEL, type SliceNodes } from './endpoint-slices.ts';
 import { Gate } from './gate.ts';
 import { answerError } from './json-body.ts';
 import { KubernetesClient, type KubernetesResource } from './kubernetes-client.ts';
 import { KubernetesCollection, type KubernetesCollectionParts } from './kubernetes-collection.ts';
 import {
-  invalid,
   type KubernetesOptions,
   type KubernetesService,
   namespaceFilter,
@@ -17,6 +15,7 @@ import {
 } from './kubernetes-options.ts';
 import { kubernetesAccess } from './kubernetes-place.ts';
 import { catalogOf, type RoutedService, readService } from './kubernetes-services.ts';
+import { QueryFault, refuseQuery } from './query-fault.ts';
 import type { CatalogSink, Discovery, Node, NodeSink, ServiceQuery } from './types.ts';
 import { UnusableReport } from './unusable-report.ts';
 import type { LoopTools } from './watch-loop.ts';
@@ -61,17 +60,11 @@ export class KubernetesDiscovery implements Discovery, Closable {
 
   async watch(query: ServiceQuery, sink: NodeSink, signal: AbortSignal): Promise<void> {
     await null;
-    let service: KubernetesService;
-    try {
-      service = readServiceName(query);
-      if (!this.#selected(service.namespace)) {
-        throw invalid(
-          `the namespace "${service.namespace}" is not one that discovery.kubernetes.namespace_selector takes`,
-        );
-      }
-    } catch (error) {
-      if (!signal.aborted) sink.fail(error as HeadgateError);
-      return untilAborted(signal);
+    const service = readServiceName(query);
+    if (service instanceof QueryFault) return refuseQuery(service, sink, signal);
+    if (!this.#selected(service.namespace)) {
+      const remedy = 'see discovery.kubernetes.namespace_selector';
+      return refuseQuery(new QueryFault(null, `"${query.service}" is in no selected namespace`, remedy), sink, signal);
     }
     const reader = new ServiceReader(service, this.#options.defaultWeight, sink, this.#log);
     const scope = this.#options.scope === 'cluster' ? '' : service.namespace;

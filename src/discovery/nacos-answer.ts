@@ -39,7 +39,10 @@ export function parseInstances(body: unknown, service: NacosService, weight: num
   const nodes: Node[] = [];
   const unusable: string[] = [];
   for (const [position, host] of hosts.entries()) {
-    if (!isObject(host)) throw answerError(`answered something odd: instance ${position} is not an object`);
+    if (!isObject(host)) {
+      unusable.push(`instance ${position} is not an object`);
+      continue;
+    }
     if (host.healthy !== true || host.enabled === false) continue;
     if (clusters && !clusters.includes(String(host.clusterName))) continue;
     const node = nodeOf(host, weight);

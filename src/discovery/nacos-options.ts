@@ -1,3 +1,4 @@
+import { emptyName, type QueryFault, unknownArgument } from './query-fault.ts';
 import type { ServiceQuery } from './types.ts';
 
 /** Durations in milliseconds. */
@@ -38,11 +39,9 @@ export interface NacosService {
 
 const NACOS_ARGS = ['namespace_id', 'group_name', 'cluster'];
 
-/** Why the query can't be asked, for people; null when it can. */
-export function nacosQueryFault({ service, args }: ServiceQuery): string | null {
-  if (service === '') return 'service_name is empty';
-  const unknown = Object.keys(args).find((key) => !NACOS_ARGS.includes(key));
-  return unknown === undefined ? null : `discovery_args.${unknown} is not known: Nacos takes ${NACOS_ARGS.join(', ')}`;
+/** Why the query can't be asked; null when it can. */
+export function nacosQueryFault(query: ServiceQuery): QueryFault | null {
+  return emptyName(query) ?? unknownArgument(query, NACOS_ARGS, `Nacos takes ${NACOS_ARGS.join(', ')}`);
 }
 
 /** `group@@name` names the group as well, as in Nacos itself. */

@@ -1,13 +1,12 @@
-import { HeadgateError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { jittered } from '../core/random.ts';
 import type { Closable } from '../core/scope.ts';
-import { untilAborted } from './deadline.ts';
 import { Gate } from './gate.ts';
 import { nacosCatalog } from './nacos-catalog.ts';
 import { type NacosAnswer, NacosClient, type PushAddress } from './nacos-client.ts';
 import { type NacosOptions, type NacosService, nacosQueryFault, nacosService } from './nacos-options.ts';
 import { NacosPush } from './nacos-push.ts';
+import { refuseQuery } from './query-fault.ts';
 import type { RegistryServer } from './registry-client.ts';
 import type { CatalogEntry, CatalogSink, Discovery, NodeSink, ServiceQuery } from './types.ts';
 import { UnusableReport } from './unusable-report.ts';
@@ -47,10 +46,7 @@ export class NacosDiscovery implements Discovery, Closable {
   async watch(query: ServiceQuery, sink: NodeSink, signal: AbortSignal): Promise<void> {
     await null;
     const fault = nacosQueryFault(query);
-    if (fault !== null) {
-      if (!signal.aborted) sink.fail(new HeadgateError(fault, { code: 'CONFIG_INVALID', source: 'self' }));
-      return untilAborted(signal);
-    }
+    if (fault !== null) return refuseQuery(fault, sink, signal);
     const service = nacosService(query, this.#options);
     const wake = new Wake(this.#tools.clock);
     const stop = this.#push?.watch(`${service.group}@@${service.name}`, () => wake.ring());

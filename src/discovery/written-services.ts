@@ -1,8 +1,8 @@
 import { HeadgateError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Collection, CollectionSource } from './collection.ts';
-import { untilAborted } from './deadline.ts';
 import { catalogEntryOf, type WrittenNodes } from './node-list.ts';
+import { anyArgument, refuseQuery } from './query-fault.ts';
 import type { CatalogEntry, CatalogSink, NodeSink, ServiceQuery } from './types.ts';
 import { UnusableReport } from './unusable-report.ts';
 
@@ -25,17 +25,13 @@ export async function followWritten(
   signal: AbortSignal,
 ): Promise<void> {
   await null;
-  const [unknown] = Object.keys(query.args);
-  if (unknown !== undefined) {
-    const message = `discovery_args.${unknown} is not known: there are none for ${query.source}`;
-    if (!signal.aborted) sink.fail(new HeadgateError(message, { code: 'CONFIG_INVALID', source: 'self' }));
-    return untilAborted(signal);
-  }
+  const fault = anyArgument(query);
+  if (fault !== null) return refuseQuery(fault, sink, signal);
   const report = new UnusableReport(log, query.source, query.service);
   const update = (source: WrittenServices, _changed: boolean, doubt: string | undefined) => {
     const service = source.service(query.service) ?? { nodes: [], unusable: [] };
-    const fault = faultOf(service);
-    if (fault !== null) return sink.fail(new HeadgateError(fault, { code: 'DISCOVERY_ANSWER', source: 'upstream' }));
+    const wrong = faultOf(service);
+    if (wrong !== null) return sink.fail(new HeadgateError(wrong, { code: 'DISCOVERY_ANSWER', source: 'upstream' }));
     const { nodes, unusable } = service as WrittenNodes;
     report.tell(unusable);
     sink.set(nodes, doubt);

@@ -24,19 +24,24 @@ export interface DataPathSettings {
 }
 
 /** Circuit breakers, one a row: those of upstreams by the slot of the upstream, those of routes by that of the route. */
-export interface BreakerMemory {
+interface BreakerMemory {
   readonly upstreams: SharedArrayBuffer;
   readonly routes: SharedArrayBuffer;
+}
+
+/** What all workers and the control thread write to and read. */
+export interface SharedMemory {
+  readonly nodes: NodeTableMemory;
+  readonly counters: CountersMemory;
+  readonly breakers: BreakerMemory;
 }
 
 /** What a worker is born with. */
 export interface WorkerSeed {
   readonly index: number;
-  readonly nodes: NodeTableMemory;
-  readonly counters: CountersMemory;
+  readonly memory: SharedMemory;
   /** Connections by source; null when no listener limits them. */
   readonly sources: SourceMemory | null;
-  readonly breakers: BreakerMemory;
   readonly httpListeners: readonly ListenerPlan[];
   readonly tcpListeners: readonly ListenerPlan[];
   readonly udpListeners: readonly UdpListenerPlan[];

@@ -15,10 +15,10 @@ import { JsonAccessLog } from '../telemetry/access-log.ts';
 import { CounterBlock, CounterSums } from '../telemetry/counter-table.ts';
 import { BreakerCells } from '../upstream/breaker-cells.ts';
 import type { ExplainQuestion, Explanation } from '../upstream/explanation.ts';
-import { Health, NodeTable } from '../upstream/node-table.ts';
-import { NodeDirectory } from './node-directory.ts';
+import type { NodeAlarm } from '../upstream/handle.ts';
+import { Health } from '../upstream/node-table.ts';
 import type { FromWorker, ToWorker, WorkerSeed } from './protocol.ts';
-import { SnapshotStore } from './snapshot-store.ts';
+import { WorkerView } from './worker-view.ts';
 
 /** How often a worker looks for slots that it can give back, and reports how late its event loop runs. */
 const PULSE_MS = 500;
@@ -34,11 +34,9 @@ export interface WorkerPorts {
 export class Worker {
   readonly #ports: WorkerPorts;
   readonly #wheel: TimerWheel;
-  readonly #table: NodeTable;
+  readonly #view: WorkerView;
   readonly #plane: DataPlane;
   readonly #httpSettings: HttpSettings;
-  readonly #directory: NodeDirectory;
-  readonly #snapshots: SnapshotStore;
   readonly #accessLog: JsonAccessLog | null;
   readonly #listeners: readonly Listener[];
   #closing: Promise<void> | null = null;
@@ -56,32 +54,23 @@ export class Worker {
     this.#ports = ports;
     this.#accessLog = accessLog;
     this.#wheel = new TimerWheel(ports.clock);
-    const table = new NodeTable(seed.nodes, seed.index);
-    this.#table = table;
-    this.#directory = new NodeDirectory({
-      table,
-      counters: new CounterBlock(seed.counters.nodes, seed.index),
-      alarm: (slot, alarm) => ports.send({ type: 'alarm', slot, alarm }),
-    });
-    this.#snapshots = new SnapshotStore(
-      this.#directory,
-      table,
-      ports.random,
-      new BreakerCells(seed.breakers.upstreams),
-    );
+    const { memory, index } = seed;
+    const alarm = (slot: number, kind: NodeAlarm) => ports.send({ type: 'alarm', slot, alarm: kind });
+    this.#view = new WorkerView({ index, memory, random: ports.random, alarm });
+    const { table, snapshots } = this.#view;
     const { http, stream } = seed.settings;
     const plane: DataPlane = {
       clock: ports.clock,
       wheel: this.#wheel,
       log: ports.log,
-      snapshots: this.#snapshots,
+      snapshots,
       table,
-      routeCounters: new CounterBlock(seed.counters.routes, seed.index),
-      listenerCounters: new CounterBlock(seed.counters.listeners, seed.index),
-      listenerSums: new CounterSums(seed.counters.listeners),
-      sources: seed.sources && new SourceCounts(seed.sources, seed.index),
-      departures: new Departures(this.#wheel, this.#snapshots, ({ slot }) => table.health(slot) === Health.unhealthy),
-      routeBreakers: new BreakerCells(seed.breakers.routes),
+      routeCounters: new CounterBlock(memory.counters.routes, index),
+      listenerCounters: new CounterBlock(memory.counters.listeners, index),
+      listenerSums: new CounterSums(memory.counters.listeners),
+      sources: seed.sources && new SourceCounts(seed.sources, index),
+      departures: new Departures(this.#wheel, snapshots, ({ slot }) => table.health(slot) === Health.unhealthy),
+      routeBreakers: new BreakerCells(memory.breakers.routes),
     };
     this.#plane = plane;
     const httpSettings = {
@@ -96,21 +85,21 @@ export class Worker {
       ...seed.tcpListeners.map((plan) => new TcpListener(plan, plane, stream)),
       ...seed.udpListeners.map((plan) => new UdpListener(plan, plane)),
     ];
-    this.#snapshots.apply(seed.plan);
+    snapshots.apply(seed.plan);
   }
 
   /** Binds every listener. Rejects with what to do about the first that can't be bound. */
   async start(): Promise<void> {
     for (const listener of this.#listeners) await listener.start();
     this.#ports.send({ type: 'listening' });
-    this.#ports.send({ type: 'applied', version: this.#snapshots.current.version });
+    this.#ports.send({ type: 'applied', version: this.#view.snapshots.current.version });
     this.#pulse(this.#ports.clock.now() + PULSE_MS);
   }
 
   receive(message: ToWorker): void {
     switch (message.type) {
       case 'patch':
-        this.#snapshots.apply(message.patch);
+        this.#view.snapshots.apply(message.patch);
         this.#ports.send({ type: 'applied', version: message.patch.version });
         return;
       case 'close':
@@ -130,7 +119,7 @@ export class Worker {
     const snapshot = plane.snapshots.current;
     return explain(question, {
       snapshot,
-      table: this.#table,
+      table: plane.table,
       settings: this.#httpSettings,
       now: plane.clock.now(),
       breakerOf: (route) => {
@@ -181,8 +170,8 @@ export class Worker {
   }
 
   #releaseSlots(): void {
-    if (!this.#directory.hasLeaving) return;
-    for (const [version, slots] of this.#directory.releaseUnused(this.#snapshots.oldestInUse)) {
+    if (!this.#view.hasLeaving) return;
+    for (const [version, slots] of this.#view.releaseUnused()) {
       this.#ports.send({ type: 'released', version, slots });
     }
   }

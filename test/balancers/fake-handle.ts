@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { NodeHandle, PickContext, Picker } from '../../src/balancers/types.ts';
 import type { Random } from '../../src/core/random.ts';
 
@@ -48,6 +49,16 @@ export const noChance: Random = { next: () => 0, below: () => 0 };
 
 export function contextOf(tried: readonly NodeHandle[] = []): PickContext {
   return { hash: 0, now: 0, tried };
+}
+
+/** None of the nodes with these indices is picked, and nothing only when there are no others. */
+export function picksUntried(picker: Picker, handles: readonly NodeHandle[], indices: readonly number[]): void {
+  const tried = [...new Set(indices)].flatMap((index) => handles[index] ?? []);
+  for (let pick = 0; pick < 20; pick++) {
+    const handle = picker.pick(contextOf(tried));
+    if (tried.length === handles.length) assert.equal(handle, null);
+    else assert.ok(handle && !tried.includes(handle));
+  }
 }
 
 /** The names of the next `count` picks. */

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { createLeastConn, EXACT_LIMIT } from '../../src/balancers/least-conn.ts';
 import type { Picker } from '../../src/balancers/types.ts';
 import { seededRandom } from '../../src/core/random.ts';
-import { contextOf, type FakeHandle, noChance, nodesOf, picksOf, sharesOf } from './fake-handle.ts';
+import { contextOf, type FakeHandle, noChance, nodesOf, picksOf, picksUntried, sharesOf } from './fake-handle.ts';
 
 const balancer = createLeastConn(noChance);
 const LARGE = EXACT_LIMIT + 8;
@@ -135,12 +135,7 @@ describe('least_conn: nodes that were tried', () => {
         (size, indices, seed) => {
           const handles = nodesOf(...Array.from({ length: size }, () => 1));
           const picker = createLeastConn(seededRandom(seed)).build(handles, null);
-          const tried = [...new Set(indices)].flatMap((index) => handles[index] ?? []);
-          for (let pick = 0; pick < 20; pick++) {
-            const handle = picker.pick(contextOf(tried));
-            if (tried.length === handles.length) assert.equal(handle, null);
-            else assert.ok(handle && !tried.includes(handle as FakeHandle));
-          }
+          picksUntried(picker, handles, indices);
         },
       ),
       { numRuns: 200 },

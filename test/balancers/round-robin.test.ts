@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { createRoundRobin, SCAN_LIMIT } from '../../src/balancers/round-robin.ts';
 import type { NodeHandle } from '../../src/balancers/types.ts';
 import { seededRandom } from '../../src/core/random.ts';
-import { contextOf, type FakeHandle, noChance, nodesOf, picksOf, sharesOf } from './fake-handle.ts';
+import { contextOf, type FakeHandle, noChance, nodesOf, picksOf, picksUntried, sharesOf } from './fake-handle.ts';
 
 const fixed = createRoundRobin(noChance);
 const weightsOf = (minimum: number, maximum: number) =>
@@ -256,12 +256,7 @@ describe('roundrobin: nodes that were tried', () => {
         const handles = nodesOf(...weights);
         const picker = fixed.build(handles, null);
         picksOf(picker, before);
-        const tried = [...new Set(indices)].flatMap((index) => handles[index] ?? []);
-        for (let pick = 0; pick < 20; pick++) {
-          const handle = picker.pick(contextOf(tried));
-          if (tried.length === handles.length) assert.equal(handle, null);
-          else assert.ok(handle && !tried.includes(handle as FakeHandle));
-        }
+        picksUntried(picker, handles, indices);
       }),
       { numRuns: 200 },
     );

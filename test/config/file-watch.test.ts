@@ -134,16 +134,20 @@ test('a file in a directory where something is always written', { timeout: 60_00
   await changed();
 });
 
+/** A directory of its own with a `headgate.yaml` that is not watched yet, and time that stands still. */
+function stillFixture(context: TestContext, prepare: (directory: string) => string = plainFile) {
+  const directory = mkdtempSync(join(tmpdir(), 'headgate-watch-'));
+  context.after(() => rmSync(directory, { recursive: true }));
+  return { directory, file: prepare(directory), clock: new FakeClock() };
+}
+
 /** Lets the system's report of an event arrive. */
 async function reported(clock: FakeClock, timers: number): Promise<void> {
   while (clock.pending < timers) await turn();
 }
 
 test('several writes are one change, and what leaves the content as it was is none', async (context) => {
-  const directory = mkdtempSync(join(tmpdir(), 'headgate-watch-'));
-  context.after(() => rmSync(directory, { recursive: true }));
-  const file = plainFile(directory);
-  const clock = new FakeClock();
+  const { directory, file, clock } = stillFixture(context);
   let changes = 0;
   const watch = watchFile(file, clock, () => (changes += 1));
   writeFileSync(file, 'half');
@@ -160,10 +164,7 @@ test('several writes are one change, and what leaves the content as it was is no
 });
 
 test('a change that the system does not report is found all the same', async (context) => {
-  const directory = mkdtempSync(join(tmpdir(), 'headgate-watch-'));
-  context.after(() => rmSync(directory, { recursive: true }));
-  const file = plainFile(directory);
-  const clock = new FakeClock();
+  const { file, clock } = stillFixture(context);
   let changes = 0;
   const watch = watchFile(file, clock, () => (changes += 1));
   // No turn of the event loop, so no report of an event either.
@@ -174,16 +175,16 @@ test('a change that the system does not report is found all the same', async (co
 });
 
 test('the directory that a link leads into is watched too', async (context) => {
-  const directory = mkdtempSync(join(tmpdir(), 'headgate-watch-'));
-  context.after(() => rmSync(directory, { recursive: true }));
-  mkdirSync(join(directory, 'real'));
-  mkdirSync(join(directory, 'seen'));
-  const real = plainFile(join(directory, 'real'));
-  symlinkSync('../real/headgate.yaml', join(directory, 'seen/headgate.yaml'));
-  const clock = new FakeClock();
+  const { directory, file, clock } = stillFixture(context, (home) => {
+    mkdirSync(join(home, 'real'));
+    mkdirSync(join(home, 'seen'));
+    plainFile(join(home, 'real'));
+    symlinkSync('../real/headgate.yaml', join(home, 'seen/headgate.yaml'));
+    return join(home, 'seen/headgate.yaml');
+  });
   let changes = 0;
-  const watch = watchFile(join(directory, 'seen/headgate.yaml'), clock, () => (changes += 1));
-  writeFileSync(real, 'second');
+  const watch = watchFile(file, clock, () => (changes += 1));
+  writeFileSync(join(directory, 'real/headgate.yaml'), 'second');
   await reported(clock, 2);
   clock.advance(100);
   assert.equal(changes, 1);
@@ -191,10 +192,7 @@ test('the directory that a link leads into is watched too', async (context) => {
 });
 
 test('after it is closed a watch is silent and holds no timer', async (context) => {
-  const directory = mkdtempSync(join(tmpdir(), 'headgate-watch-'));
-  context.after(() => rmSync(directory, { recursive: true }));
-  const file = plainFile(directory);
-  const clock = new FakeClock();
+  const { file, clock } = stillFixture(context);
   const watch = watchFile(file, clock, () => assert.fail('called after the close'));
   writeFileSync(file, 'second');
   await reported(clock, 2);
@@ -206,10 +204,7 @@ test('after it is closed a watch is silent and holds no timer', async (context) 
 });
 
 test('closing from within the report of a change', async (context) => {
-  const directory = mkdtempSync(join(tmpdir(), 'headgate-watch-'));
-  context.after(() => rmSync(directory, { recursive: true }));
-  const file = plainFile(directory);
-  const clock = new FakeClock();
+  const { file, clock } = stillFixture(context);
   const watch = watchFile(file, clock, () => void watch.close(0));
   writeFileSync(file, 'second');
   clock.advance(2_000);

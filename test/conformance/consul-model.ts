@@ -5,10 +5,11 @@ import type { Flaw, Place } from './registry.ts';
 import { writtenList } from './written-list.ts';
 
 const FLAWED: Readonly<Record<Flaw, object>> = {
-  host: { address: 'no host', port: 1 },
-  port: { address: '10.9.9.9', port: 70_000 },
-  shape: { address: '10.9.9.9', port: 'http' },
-  weight: { address: '10.9.9.9', port: 1, weights: { Passing: 'much' } },
+  host: consulEntry({ id: 'flawed', address: 'no host', port: 1 }),
+  port: consulEntry({ id: 'flawed', address: '10.9.9.9', port: 70_000 }),
+  shape: consulEntry({ id: 'flawed', address: '10.9.9.9', port: 'http' }),
+  weight: consulEntry({ id: 'flawed', address: '10.9.9.9', port: 1, weights: { Passing: 'much' } }),
+  entry: { Node: { Node: 'n1', Address: '10.9.9.9' }, Checks: [] },
 };
 
 /** Answers at once, or when the index is above the one that was asked with: one that is ahead of it is not told anything. */
@@ -47,7 +48,7 @@ export class ConsulModel extends Indexed {
 
   protected override keep(places: readonly Place[] | null, flaw: Flaw | null): void {
     const entries = places?.map(({ host, port }, index) => consulEntry({ id: `web-${index}`, address: host, port }));
-    const flawed = flaw === null ? [] : [consulEntry({ id: 'flawed', ...FLAWED[flaw] })];
+    const flawed = flaw === null ? [] : [FLAWED[flaw]];
     this.#entries = entries ? [...entries, ...flawed] : null;
   }
 

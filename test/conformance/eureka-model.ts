@@ -10,6 +10,7 @@ const FLAWED: Readonly<Record<Flaw, Entry>> = {
   port: { ipAddr: '10.9.9.9', port: { $: 70_000, '@enabled': 'true' } },
   shape: { ipAddr: '10.9.9.9', port: { $: 'http', '@enabled': 'true' } },
   weight: { ipAddr: '10.9.9.9', metadata: { weight: 'much' } },
+  entry: { ipAddr: '10.9.9.9', instanceId: undefined, hostName: undefined },
 };
 
 /** Lists everything, and in its deltas what has changed since it was started. */

@@ -21,7 +21,7 @@ export const KINDS: readonly RegistryKind[] = [
     ...HTTP,
     type: 'kubernetes',
     // Endpoints have no weight, and a port without a number stands for all of them.
-    flaws: ['host', 'port'],
+    flaws: ['host', 'port', 'entry'],
     lists: false,
     start: () => HttpRegistry.start(new KubernetesModel()),
   },

@@ -19,6 +19,7 @@ const FLAWED: Readonly<Partial<Record<Flaw, object>>> = {
     version: 1,
     ports: [{ name: 'http', port: 70_000, protocol: 'TCP' }],
   }),
+  entry: endpointSlice([{ address: '10.9.9.9' }], { name: 'flawed', version: 1, addressType: 'IPX' }),
 };
 
 /** Lists EndpointSlices, and tells of changes in a stream. Each slice holds nodes with one port, as in Kubernetes. */

@@ -3,11 +3,12 @@ import type { HttpModel } from './http-registry.ts';
 import type { Question, Reply } from './http-server.ts';
 import type { Flaw, Place } from './registry.ts';
 
-const FLAWED: Readonly<Record<Flaw, Record<string, unknown>>> = {
-  host: { ip: 'no host' },
-  port: { ip: '10.9.9.9', port: 70_000 },
-  shape: { ip: '10.9.9.9', port: 'http' },
-  weight: { ip: '10.9.9.9', weight: 'much' },
+const FLAWED: Readonly<Record<Flaw, unknown>> = {
+  host: nacosHost(1, { ip: 'no host' }),
+  port: nacosHost(1, { ip: '10.9.9.9', port: 70_000 }),
+  shape: nacosHost(1, { ip: '10.9.9.9', port: 'http' }),
+  weight: nacosHost(1, { ip: '10.9.9.9', weight: 'much' }),
+  entry: '10.9.9.9:1',
 };
 
 /** Answers by the third API. */
@@ -21,7 +22,7 @@ export class NacosModel implements HttpModel {
 
   put(places: readonly Place[] | null, flaw: Flaw | null): void {
     const hosts = (places ?? []).map(({ host, port }) => nacosHost(port, { ip: host }));
-    this.#hosts = flaw === null ? hosts : [...hosts, nacosHost(1, FLAWED[flaw])];
+    this.#hosts = flaw === null ? hosts : [...hosts, FLAWED[flaw]];
   }
 
   answer(_: Question): Reply {

@@ -10,8 +10,11 @@ import type { DocumentInput } from '../../src/config/types.ts';
 export const FAULTS = ['refused', 'reset', 'error', 'garbage', 'truncated', 'blank', 'hang', 'stall'] as const;
 export type Fault = (typeof FAULTS)[number];
 
-/** What can be wrong with one entry among good ones. `shape`: a port that is not even a number. */
-export const FLAWS = ['host', 'port', 'shape', 'weight'] as const;
+/**
+ * What can be wrong with one entry among good ones. `shape`: a port that is not even a number. `entry`: it is not what the
+ * registry lists, but it is known which service it belongs to.
+ */
+export const FLAWS = ['host', 'port', 'shape', 'weight', 'entry'] as const;
 export type Flaw = (typeof FLAWS)[number];
 
 export interface Place {

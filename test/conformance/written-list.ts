@@ -5,6 +5,7 @@ const FLAWED: Readonly<Record<Flaw, unknown>> = {
   host: { host: 'no host', port: 1 },
   port: '10.9.9.9:70000',
   shape: { host: '10.9.9.9', port: 'http' },
+  entry: 5,
   weight: { host: '10.9.9.9', port: 1, weight: 'much' },
 };
 

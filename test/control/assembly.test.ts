@@ -2,22 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { documentFrom } from '../../src/config/document.ts';
 import type { DocumentInput } from '../../src/config/types.ts';
-import { createMonitor } from '../../src/control/active-checks.ts';
-import { Assembly } from '../../src/control/assembly.ts';
 import { defineResources } from '../../src/control/definitions.ts';
 import { NodeHistory } from '../../src/control/node-history.ts';
-import { NodeSlots } from '../../src/control/node-slots.ts';
-import { Publisher } from '../../src/control/publisher.ts';
+import { Planning } from '../../src/control/planning.ts';
 import { Statistics } from '../../src/control/statistics.ts';
-import { createSupervision } from '../../src/control/supervision.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { seededRandom } from '../../src/core/random.ts';
-import { LastGoodCache } from '../../src/discovery/last-good-cache.ts';
-import { NodeSets } from '../../src/discovery/node-sets.ts';
+import type { Probe } from '../../src/health/types.ts';
 import { HEALTH_NAMES } from '../../src/upstream/node-table.ts';
-import type { PlanPatch } from '../../src/upstream/plan.ts';
-import { DEFAULT_GUARD } from '../support/discovery-defaults.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
+import { noRegistries } from '../support/no-registries.ts';
 
 type Upstream = NonNullable<DocumentInput['upstreams']>[number];
 type Checks = NonNullable<NonNullable<Upstream['checks']>['active']>;
@@ -25,9 +19,7 @@ type Checks = NonNullable<NonNullable<Upstream['checks']>['active']>;
 /** The parts of the control thread that make the plan, with probes that answer as `up` says. */
 function setUp() {
   const clock = new FakeClock();
-  const tools = { clock, random: seededRandom(1), log: silentLog };
   const statistics = new Statistics(1, 0);
-  const nodeSlots = new NodeSlots(statistics.table, statistics.nodes);
   /** What a worker that takes the patch at once finds in the node table: health by port of each node of the plan. */
   const seen: Record<number, string | undefined>[] = [];
   const up = new Set<number>();
@@ -35,29 +27,21 @@ function setUp() {
     const nodes = publisher.upstreams.get('u')?.nodes ?? [];
     return Object.fromEntries(nodes.map(({ slot, node }) => [node.port, HEALTH_NAMES[statistics.table.health(slot)]]));
   };
-  const publisher: Publisher = new Publisher({
-    ...{ nodeSlots, routeCounters: statistics.routes, log: silentLog },
-    overrideOf: () => null,
-    joined: () => {},
-    publish: (_: PlanPatch) => void seen.push(health()),
+  const probe: Probe = {
+    check: ({ port }) => Promise.resolve({ verdict: up.has(port) ? 'success' : 'tcp', detail: 'asked' }),
+  };
+  const planning: Planning = new Planning({
+    ...{ clock, log: silentLog, random: seededRandom(1), statistics, nodeSets: noRegistries(clock, silentLog) },
+    ...{ history: new NodeHistory(clock), overrides: null, createProbe: () => probe },
+    publish: () => void seen.push(health()),
     workers: () => [0],
   });
-  const supervision = createSupervision(tools, statistics, nodeSlots, publisher);
-  const probe = {
-    check: ({ port }: { port: number }) =>
-      Promise.resolve({ verdict: up.has(port) ? ('success' as const) : ('tcp' as const), detail: 'asked' }),
-  };
-  const monitor = createMonitor(tools, statistics, nodeSlots, publisher, supervision.outliers, () => probe);
-  const cache = new LastGoodCache(null, clock, silentLog);
-  const nodeSets = new NodeSets({ discoveries: new Map(), guard: DEFAULT_GUARD, cache, clock, log: silentLog });
-  const assembly = new Assembly(nodeSets, publisher, monitor, supervision, new NodeHistory(clock));
+  const { nodeSlots, publisher, monitor } = planning;
   const slotOf = (port: number) => nodeSlots.get(`u|127.0.0.1:${port}`);
   const define = (ports: readonly number[], active: Checks | null) => {
     const nodes = Object.fromEntries(ports.map((port) => [`127.0.0.1:${port}`, 1]));
-    assembly.setFile(
-      defineResources(documentFrom({ upstreams: [{ id: 'u', nodes, ...(active && { checks: { active } }) }] })),
-    );
-    assembly.flush();
+    const upstream = { id: 'u', nodes, ...(active && { checks: { active } }) };
+    planning.define(defineResources(documentFrom({ upstreams: [upstream] })));
   };
   return { clock, statistics, seen, up, health, monitor, slotOf, define };
 }

@@ -3,23 +3,17 @@ import { describe, it } from 'node:test';
 import { Outcome } from '../../src/balancers/types.ts';
 import { documentFrom } from '../../src/config/document.ts';
 import type { DocumentInput } from '../../src/config/types.ts';
-import { createMonitor } from '../../src/control/active-checks.ts';
-import { Assembly } from '../../src/control/assembly.ts';
 import { defineResources } from '../../src/control/definitions.ts';
 import { NodeHistory } from '../../src/control/node-history.ts';
-import { NodeSlots } from '../../src/control/node-slots.ts';
-import { Publisher } from '../../src/control/publisher.ts';
+import { Planning } from '../../src/control/planning.ts';
 import { Statistics } from '../../src/control/statistics.ts';
-import { beginRamps, createSupervision } from '../../src/control/supervision.ts';
 import { seededRandom } from '../../src/core/random.ts';
-import { NodeSets } from '../../src/discovery/node-sets.ts';
-import { CounterBlock } from '../../src/telemetry/counter-table.ts';
 import { explainUpstream } from '../../src/upstream/explain.ts';
 import type { TableHandle } from '../../src/upstream/handle.ts';
-import { Health, NodeTable, TRIAL_MS } from '../../src/upstream/node-table.ts';
-import { NodeDirectory } from '../../src/worker/node-directory.ts';
-import { SnapshotStore } from '../../src/worker/snapshot-store.ts';
+import { Health, TRIAL_MS } from '../../src/upstream/node-table.ts';
+import { WorkerView } from '../../src/worker/worker-view.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { noRegistries } from '../support/no-registries.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 
 type UpstreamInput = Omit<NonNullable<DocumentInput['upstreams']>[number], 'id'>;
@@ -28,33 +22,20 @@ type UpstreamInput = Omit<NonNullable<DocumentInput['upstreams']>[number], 'id'>
 function setup(upstream: UpstreamInput) {
   const clock = new FakeClock();
   const log = new RecordingLog();
-  const tools = { clock, log, random: seededRandom(3) };
   const statistics = new Statistics(1, clock.now() - 1);
-  const nodeSlots = new NodeSlots(statistics.table, statistics.nodes);
-  const table = new NodeTable(statistics.nodeMemory, 0);
-  const directory = new NodeDirectory({
-    table,
-    counters: new CounterBlock(statistics.counterMemory.nodes, 0),
+  const { snapshots, table } = new WorkerView({
+    ...{ index: 0, memory: statistics.memory, random: seededRandom(4) },
     alarm: (slot, alarm) => supervision.outliers.alarm(slot, alarm),
   });
-  const snapshots = new SnapshotStore(directory, table, seededRandom(4), statistics.upstreamBreakers);
-  const publisher = new Publisher({
-    nodeSlots,
-    routeCounters: statistics.routes,
-    log,
+  const planning = new Planning({
+    ...{ clock, log, random: seededRandom(3), statistics, nodeSets: noRegistries(clock, log) },
+    ...{ history: new NodeHistory(clock), overrides: null },
     publish: (patch) => snapshots.apply(patch),
     workers: () => [0],
-    overrideOf: () => null,
-    joined: (slots) => beginRamps(statistics.table, slots, clock.now()),
   });
-  const supervision = createSupervision(tools, statistics, nodeSlots, publisher);
-  const monitor = createMonitor(tools, statistics, nodeSlots, publisher, supervision.outliers);
-  const nodeSets = new NodeSets({ discoveries: new Map(), guard: {} as never, cache: {} as never, clock, log });
-  const assembly = new Assembly(nodeSets, publisher, monitor, supervision, new NodeHistory(clock));
-  const configure = (changed: UpstreamInput) => {
-    assembly.setFile(defineResources(documentFrom({ upstreams: [{ id: 'u', ...changed }] })));
-    assembly.flush();
-  };
+  const { nodeSlots, supervision } = planning;
+  const configure = (changed: UpstreamInput) =>
+    planning.define(defineResources(documentFrom({ upstreams: [{ id: 'u', ...changed }] })));
   configure(upstream);
   const worker = () => snapshots.current.upstreams.get('u')!;
   const pick = () => worker().pick({ hash: 0, now: clock.now(), tried: [] }, null);
@@ -76,10 +57,7 @@ function setup(upstream: UpstreamInput) {
   };
   const explain = () => explainUpstream(worker(), null, table, { hash: 0, now: clock.now(), tried: [] }, null);
   /** The upstream leaves the configuration. */
-  const remove = () => {
-    assembly.setFile(defineResources(documentFrom({})));
-    assembly.flush();
-  };
+  const remove = () => planning.define(defineResources(documentFrom({})));
   return {
     ...{ clock, log, configure, remove, pick, use, shares, handle, explain },
     ...{ supervision, statistics, nodeSlots, worker },

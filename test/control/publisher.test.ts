@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { NodeSlots } from '../../src/control/node-slots.ts';
-import { type CompiledRoute, type CompiledUpstream, Publisher } from '../../src/control/publisher.ts';
+import { type CompiledStreamRoute, type CompiledUpstream, Publisher } from '../../src/control/publisher.ts';
 import { Statistics } from '../../src/control/statistics.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { Health } from '../../src/upstream/node-table.ts';
 import type { PlanPatch } from '../../src/upstream/plan.ts';
-import { plainUpstream } from '../support/planned.ts';
+import { plainRoute, plainUpstream } from '../support/planned.ts';
 
 const WORKERS = [0, 1];
 
@@ -19,22 +19,9 @@ function upstream(id: string, ports: readonly number[], type = 'roundrobin'): Co
   };
 }
 
-function route(id: string, upstreamId: string): CompiledRoute {
-  return {
-    id,
-    uris: [`/${id}`],
-    hosts: [],
-    methods: [],
-    priority: 0,
-    remoteAddrs: [],
-    upstreamId,
-    subset: null,
-    timeouts: null,
-    websocket: true,
-    headroom: 1,
-    breaker: null,
-    stripPrefix: null,
-  };
+function streamRoute(id: string, upstreamId: string): CompiledStreamRoute {
+  const nowhere = { protocol: null, serverAddr: null, serverPort: null, remoteAddrs: [], snis: [] };
+  return { id, ...nowhere, upstreamId, idleTimeout: null, maxLifetime: null, subset: null };
 }
 
 function setUp() {
@@ -66,10 +53,10 @@ describe('Publisher', () => {
   it('sends only what changed, and nothing when nothing did', () => {
     const { publisher, patches, set } = setUp();
     assert.equal(set(upstream('a', [1, 2]), upstream('b', [3])), true);
-    assert.equal(publisher.update(new Map(), [route('r', 'a')], []), true);
+    assert.equal(publisher.update(new Map(), [plainRoute('r', 'a')], []), true);
     assert.equal(set(upstream('a', [1, 2]), upstream('b', [3, 4])), true);
     assert.equal(set(upstream('a', [1, 2]), upstream('b', [3, 4])), false);
-    assert.equal(publisher.update(new Map(), [route('r', 'a')], []), false);
+    assert.equal(publisher.update(new Map(), [plainRoute('r', 'a')], []), false);
     assert.deepEqual(
       patches.map((patch) => [patch.version, idsOf(patch.upstreams), idsOf(patch.nodeChanges), patch.routes?.length]),
       [
@@ -114,7 +101,7 @@ describe('Publisher', () => {
   it('gives a new worker the whole plan', () => {
     const { publisher, set } = setUp();
     set(upstream('a', [1]), upstream('b', [2]));
-    publisher.update(new Map([['a', null]]), [route('r', 'b')], []);
+    publisher.update(new Map([['a', null]]), [plainRoute('r', 'b')], []);
     const whole = publisher.whole();
     assert.deepEqual(
       [whole.version, whole.upstreams.map(({ id }) => id), whole.routes?.map(({ id }) => id)],
@@ -125,15 +112,28 @@ describe('Publisher', () => {
   it('keeps the rows of what stays, over changes of settings and membership', () => {
     const { publisher, statistics, set, slotOf } = setUp();
     set(upstream('a', [1, 2]));
-    publisher.update(new Map(), [route('r', 'a'), route('s', 'a')], []);
+    publisher.update(new Map(), [plainRoute('r', 'a'), plainRoute('s', 'a')], []);
     const slot = slotOf('a', 2)!;
     statistics.table.setHealth(slot, Health.unhealthy);
     const row = publisher.routes.find(({ id }) => id === 's')?.slot;
     set(upstream('a', [2, 3], 'least_conn'));
-    publisher.update(new Map(), [route('s', 'a')], []);
+    publisher.update(new Map(), [plainRoute('s', 'a')], []);
     assert.equal(slotOf('a', 2), slot);
     assert.equal(statistics.table.health(slot), Health.unhealthy);
     assert.equal(publisher.routes[0]?.slot, row);
+  });
+
+  it('counts a route and a stream route of the same id apart', () => {
+    const { publisher, set } = setUp();
+    set(upstream('a', [1]));
+    publisher.update(new Map(), [plainRoute('1', 'a')], [streamRoute('1', 'a')]);
+    const row = publisher.routes[0]!.slot;
+    assert.notEqual(publisher.streamRoutes[0]!.slot, row);
+    assert.equal(publisher.routeSlot('1'), row);
+    publisher.update(new Map(), null, []);
+    assert.equal(publisher.routeSlot('1'), row);
+    publisher.update(new Map(), [], null);
+    assert.equal(publisher.routeSlot('1'), null);
   });
 
   it('gives a slot to another node only when every worker has let go of it', () => {

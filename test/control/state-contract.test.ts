@@ -92,7 +92,7 @@ class Run {
       plane.deliver(worker);
       plane.pulse(worker);
       plane.deliver(worker);
-      assert.equal(plane.seats[worker]!.directory.hasLeaving, false, 'a node that left is still held');
+      assert.equal(plane.seats[worker]!.view.hasLeaving, false, 'a node that left is still held');
     }
     this.#checkCounts();
     const planned = [...plane.publisher.upstreams.values()].flatMap(({ nodes }) => nodes.map(({ slot }) => slot));

@@ -178,11 +178,11 @@ describe('an answer of Consul on a service', () => {
       [{}, /it is an object/],
       ['no', /it is "no"/],
       [[null], /entry 0 has no "Service"/],
-      [[consulEntry(), { Service: [] }], /entry 1 has no "Service"/],
+      [[{ Service: [] }], /entry 0 has no "Service"/],
       [[consulEntry({ port: '80' })], /has the port "80"/],
       [[consulEntry({ port: 1.5 })], /has the port 1.5/],
-      [[consulEntry({ checks: 'ok' })], /"Checks" is "ok"/],
-      [[consulEntry({ tags: [1] })], /tags are not a list of texts/],
+      [[consulEntry({ checks: 'ok' })], /"web-1" has no list of checks: it is "ok"/],
+      [[consulEntry({ tags: [1] })], /tags that are not a list of texts/],
     ];
     for (const [body, message] of bad) {
       assert.throws(
@@ -190,6 +190,21 @@ describe('an answer of Consul on a service', () => {
         (error) => error instanceof HeadgateError && error.code === 'DISCOVERY_ANSWER' && message.test(error.message),
       );
     }
+  });
+
+  it('lacks nothing but the entries that are none', () => {
+    const others = [{ Service: 1 }, 7, consulEntry({ checks: {} }), consulEntry({ tags: 'live' })];
+    const { nodes, unusable } = parseHealth([consulEntry({ port: 81 }), ...others], RULES);
+    assert.deepEqual(
+      nodes.map(({ port }) => port),
+      [81],
+    );
+    assert.deepEqual(unusable, [
+      'entry 1 has no "Service" object',
+      'entry 2 has no "Service" object',
+      'instance "web-1" has no list of checks: it is an object',
+      'instance "web-1" has tags that are not a list of texts',
+    ]);
   });
 
   it('is read or refused, but nothing else, whatever JSON it is', () => {

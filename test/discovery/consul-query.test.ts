@@ -1,20 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { catalogQuestion, consulLookup } from '../../src/discovery/consul-query.ts';
+import { QueryFault } from '../../src/discovery/query-fault.ts';
 import { DEFAULT_CONSUL } from '../support/discovery-defaults.ts';
 
 const OPTIONS = { ...DEFAULT_CONSUL, servers: ['http://127.0.0.1:8500'] };
 
 function lookup(args: Record<string, string>, options: Partial<typeof OPTIONS> = {}) {
   const found = consulLookup({ ...OPTIONS, ...options }, { source: 'consul', service: 'web', args });
-  if (typeof found === 'string') throw new Error(found);
+  if (found instanceof QueryFault) throw new Error(found.message);
   const url = new URL(found.path, 'http://consul');
   return { ...found, path: url.pathname, parameters: [...url.searchParams].map(([key, value]) => `${key}=${value}`) };
 }
 
 function fault(args: Record<string, string>, service = 'web'): string {
   const found = consulLookup(OPTIONS, { source: 'consul', service, args });
-  return typeof found === 'string' ? found : 'no fault';
+  return found instanceof QueryFault ? found.message : 'no fault';
 }
 
 describe('the question that discovery_args make', () => {
@@ -78,14 +79,14 @@ describe('the question that discovery_args make', () => {
   it('is refused with the place and the remedy', () => {
     const cases: [Record<string, string>, RegExp][] = [
       [{ colour: 'x' }, /discovery_args.colour is not known: Consul takes tag, /],
-      [{ health: 'ok' }, /discovery_args.health is "passing"/],
+      [{ health: 'ok' }, /discovery_args.health is "ok": write "passing"/],
       [{ near: '_agent' }, /near needs nearest/],
       [{ nearest: '2' }, /nearest needs near/],
-      [{ near: 'x', nearest: '0' }, /nearest is how many/],
-      [{ near: 'x', nearest: '1.5' }, /nearest is how many/],
-      [{ node_meta: 'rack=r1' }, /node_meta: "rack=r1" is not a key and a value/],
-      [{ service_meta: 'a:b,c"d:e' }, /service_meta: "c"d:e" is not/],
-      [{ service_meta: 'a:b`c' }, /service_meta: "a:b`c" is not/],
+      [{ near: 'x', nearest: '0' }, /nearest is "0": write how many/],
+      [{ near: 'x', nearest: '1.5' }, /nearest is "1.5": write how many/],
+      [{ node_meta: 'rack=r1' }, /node_meta has "rack=r1", which is not a key and a value/],
+      [{ service_meta: 'a:b,c"d:e' }, /service_meta has "c"d:e"/],
+      [{ service_meta: 'a:b`c' }, /service_meta has "a:b`c"/],
       [{ query: '' }, /query is empty/],
       [{ query: 'q', filter: 'x' }, /filter can't stand beside query/],
       [{ query: 'q', node_meta: 'a:b' }, /node_meta can't stand beside query/],

@@ -3,10 +3,10 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { ConsulDiscovery } from '../../src/discovery/consul.ts';
 import type { ConsulOptions } from '../../src/discovery/consul-options.ts';
 import type { CatalogEntry, Node } from '../../src/discovery/types.ts';
-import { AdapterBed } from '../support/adapter-bed.ts';
 import { consulEntry } from '../support/consul-entries.ts';
 import { DEFAULT_CONSUL } from '../support/discovery-defaults.ts';
 import { settle } from '../support/fake-clock.ts';
+import { ScriptedBed } from '../support/scripted-bed.ts';
 import { ScriptedRegistry, type ScriptedRequest } from '../support/scripted-registry.ts';
 import { RecordingSink } from '../support/sink.ts';
 
@@ -15,10 +15,10 @@ const ONE = [consulEntry()];
 const TWO = [consulEntry(), consulEntry({ id: 'web-2', port: 8081 })];
 
 describe('the Consul adapter', { timeout: 30_000 }, () => {
-  let bed: AdapterBed<ScriptedRegistry, ConsulDiscovery>;
+  let bed: ScriptedBed<ConsulDiscovery>;
 
   beforeEach(async () => {
-    bed = new AdapterBed(await ScriptedRegistry.start());
+    bed = await ScriptedBed.start();
   });
 
   afterEach(() => bed.close());
@@ -391,11 +391,6 @@ describe('the Consul adapter', { timeout: 30_000 }, () => {
 
   it('tells nobody anything after the end, not even of an answer that is on its way', async () => {
     watch();
-    const first = await question();
-    bed.abort.abort();
-    await bed.ended();
-    await first.closed;
-    assert.equal(bed.sink.told.size, 0);
-    assert.equal(bed.clock.pending, 0);
+    await bed.endsSilently(await question());
   });
 });

@@ -5,6 +5,7 @@ import { type Ask, lookUp } from '../../src/discovery/dns-lookup.ts';
 import type { DnsRecord, DnsReply } from '../../src/discovery/dns-message.ts';
 import { dnsService, type LookupType } from '../../src/discovery/dns-options.ts';
 import { DnsResolver, type Resolution } from '../../src/discovery/dns-resolve.ts';
+import { QueryFault } from '../../src/discovery/query-fault.ts';
 import type { ResolverSettings } from '../../src/discovery/resolv-conf.ts';
 
 type Zone = Record<string, Partial<DnsReply> | Error>;
@@ -97,7 +98,7 @@ const ALONE: ResolverSettings = { servers: [], search: [], ndots: 1 };
 
 function resolver(service: string, order: readonly LookupType[] = ['SRV', 'A', 'AAAA']): DnsResolver {
   const parsed = dnsService({ source: 'dns', service, args: {} });
-  assert.ok(typeof parsed !== 'string');
+  assert.ok(!(parsed instanceof QueryFault));
   return new DnsResolver(parsed, order);
 }
 

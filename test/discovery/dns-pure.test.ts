@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { SrvRecord } from '../../src/discovery/dns-message.ts';
 import { addressTypes, dnsService, lookupTypes } from '../../src/discovery/dns-options.ts';
 import { type ResolvedSrv, srvNodes } from '../../src/discovery/dns-srv.ts';
+import { QueryFault } from '../../src/discovery/query-fault.ts';
 import { candidateNames, parseResolvConf } from '../../src/discovery/resolv-conf.ts';
 
 function read(service: string, args: Record<string, string> = {}) {
@@ -38,8 +39,8 @@ describe('service names of DNS', () => {
       ['', /is not a name/],
       ['a b', /is not a name/],
       ['-web', /is not a name/],
-      ['web:0', /no usable port/],
-      ['web:70000', /no usable port/],
+      ['web:0', /a port that is none/],
+      ['web:70000', /a port that is none/],
       ['web:http', /is not a name/],
       ['10.0.0.1:80', /is an address/],
       ['2001:db8::1', /is an address/],
@@ -47,16 +48,18 @@ describe('service names of DNS', () => {
       ['a..b', /is not a name/],
     ] as const) {
       const fault = read(service);
-      assert.ok(typeof fault === 'string', service);
-      assert.match(fault, reason);
+      assert.ok(fault instanceof QueryFault, service);
+      assert.match(fault.message, reason);
     }
-    assert.equal(read('web:80', { tag: 'x' }), 'discovery_args.tag is not known: DNS takes none');
+    const fault = read('web:80', { tag: 'x' });
+    assert.ok(fault instanceof QueryFault);
+    assert.equal(fault.message, 'discovery_args.tag is not known: there are none for dns');
   });
 
   it('say which types to ask for', () => {
     const types = (service: string, order: Parameters<typeof lookupTypes>[1]) => {
       const parsed = read(service);
-      return typeof parsed === 'string' ? parsed : lookupTypes(parsed, order);
+      return parsed instanceof QueryFault ? parsed : lookupTypes(parsed, order);
     };
     assert.deepEqual(types('web', ['SRV', 'A', 'AAAA']), ['SRV', 'A', 'AAAA']);
     assert.deepEqual(types('web:80', ['SRV', 'AAAA', 'A']), ['AAAA', 'A']);

@@ -117,22 +117,37 @@ describe('nodes of EndpointSlices', () => {
     assert.deepEqual(nodes[0]?.tags, ['t']);
   });
 
-  it('refuses what is not a slice', () => {
+  it('leaves out and reports the slice that is none, and of a slice the endpoints that are none', () => {
     const good = endpointSlice([{ address: '10.0.0.1' }]);
-    for (const wrong of [
-      { endpoints: {} },
-      { endpoints: [1] },
-      { ports: 'x' },
-      { addressType: 'IPX' },
-      { addressType: 1 },
-    ]) {
-      assert.throws(
-        () => readSlice({ ...good, ...wrong }, 'default/x'),
-        { code: 'DISCOVERY_ANSWER' },
-        JSON.stringify(wrong),
-      );
+    const read = (wrong: Record<string, unknown>) => {
+      const kept = readSlice({ ...good, ...wrong }, 'default/odd');
+      assert.equal(kept?.key, 'default/web');
+      const { nodes, unusable } = nodesOfSlices([kept.value, slice([{ address: '10.0.0.2' }])], ANY, 5, []);
+      return [...unusable, ...nodes.map(({ host }) => host)];
+    };
+    const cases: [Record<string, unknown>, RegExp][] = [
+      [{ endpoints: {} }, /^the EndpointSlice "default\/odd" has something else than a list of endpoints$/],
+      [{ ports: 'x' }, /something else than a list of ports/],
+      [{ ports: [1] }, /something else than a list of ports/],
+      [{ addressType: 'IPX' }, /has the addressType "IPX"/],
+      [{ addressType: undefined }, /has no addressType/],
+      [{ endpoints: [1] }, /^an endpoint in the EndpointSlice "default\/odd" is not an object$/],
+      [{ endpoints: [{ conditions: [] }] }, /has conditions that are no object/],
+    ];
+    for (const [wrong, clause] of cases) {
+      const [said = '', ...hosts] = read(wrong);
+      assert.match(said, clause);
+      assert.deepEqual(hosts, ['10.0.0.2']);
     }
-    assert.throws(() => readSlice({ ...good, endpoints: [{ conditions: [] }] }, 'x'), { code: 'DISCOVERY_ANSWER' });
+    assert.deepEqual(read({ endpoints: [null, { addresses: ['10.0.0.1'], targetRef: 1, hints: 1 }] }).slice(1), [
+      '10.0.0.1',
+      '10.0.0.2',
+    ]);
+  });
+
+  it('refuses a slice of which it does not know whose it is', () => {
+    const metadata = { name: 'x', namespace: 'y', labels: 'z' };
+    assert.throws(() => readSlice({ metadata, addressType: 'IPv4' }, 'y/x'), { code: 'DISCOVERY_ANSWER' });
   });
 
   it('gives the same nodes in whatever order slices and endpoints come, each address once', () => {

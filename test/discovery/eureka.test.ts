@@ -4,10 +4,10 @@ import { gzipSync } from 'node:zlib';
 import { EurekaDiscovery } from '../../src/discovery/eureka.ts';
 import type { EurekaOptions } from '../../src/discovery/eureka-options.ts';
 import type { CatalogEntry, Node } from '../../src/discovery/types.ts';
-import { AdapterBed } from '../support/adapter-bed.ts';
 import { DEFAULT_EUREKA } from '../support/discovery-defaults.ts';
 import { eurekaAnswer, eurekaEntry } from '../support/eureka-entries.ts';
 import { settle } from '../support/fake-clock.ts';
+import { give, ScriptedBed } from '../support/scripted-bed.ts';
 import { ScriptedRegistry, type ScriptedRequest } from '../support/scripted-registry.ts';
 import { RecordingSink } from '../support/sink.ts';
 
@@ -19,10 +19,10 @@ const TWO = eurekaAnswer([eurekaEntry(1), eurekaEntry(2)], 'UP_2_');
 const EMPTY = eurekaAnswer([], '');
 
 describe('the Eureka adapter', { timeout: 30_000 }, () => {
-  let bed: AdapterBed<ScriptedRegistry, EurekaDiscovery>;
+  let bed: ScriptedBed<EurekaDiscovery>;
 
   beforeEach(async () => {
-    bed = new AdapterBed(await ScriptedRegistry.start());
+    bed = await ScriptedBed.start();
     create();
   });
 
@@ -37,14 +37,10 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
     bed.watch({ source: 'eureka', service, args }, into, end.signal);
   }
 
-  const question = () => bed.server.requests.next();
+  const question = () => bed.question();
 
   /** The next question, which comes after the interval. */
-  const later = (ms = NEXT) => bed.after(ms, question());
-
-  function give(request: ScriptedRequest, body: object, headers: Record<string, string> = {}): void {
-    request.raw(200, JSON.stringify(body), { 'content-type': 'application/json', ...headers });
-  }
+  const later = (ms = NEXT) => bed.later(ms);
 
   const ports = (nodes: readonly Node[]) => nodes.map(({ port }) => port).sort();
 
@@ -231,7 +227,6 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
   it('takes anything but a whole answer of Eureka for a failure, never for an empty set', async () => {
     create({ readTimeout: 60_000 });
     watch();
-    const odd = (instance: unknown) => (request: ScriptedRequest) => give(request, eurekaAnswer([instance], 'UP_1_'));
     const bad: [(request: ScriptedRequest) => void, RegExp][] = [
       [(request) => request.raw(200, '<applications/>'), /not whole JSON .*<applications/],
       [(request) => request.raw(200, JSON.stringify(TWO).slice(0, 200)), /not whole JSON/],
@@ -241,9 +236,6 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
       [(request) => give(request, eurekaAnswer([], 'UP_2_')), /lists nothing, and counts UP_2_/],
       [(request) => give(request, { applications: { apps__hashcode: '', application: 3 } }), /is not a list/],
       [(request) => give(request, { applications: { apps__hashcode: '', application: [{}] } }), /has no name/],
-      [odd(5), /is not a list|is not an object/],
-      [odd({}), /has no id/],
-      [odd({ instanceId: 'x' }), /"x" of WEB has no status/],
       [(request) => request.raw(200, 'not zipped', { 'content-encoding': 'gzip' }), /incorrect header check/],
       [(request) => request.raw(301, ''), /answered 301/],
       [(request) => request.raw(401, ''), /answered 401: it wants a user and a password/],
@@ -269,6 +261,27 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
     const portless = eurekaEntry(2, { port: { $: 0, '@enabled': 'true' }, lastUpdatedTimestamp: '2000' });
     give(await later(), eurekaAnswer([portless], 'UP_2_', 2));
     assert.match((await bed.sink.nextFailure()).message, /no instance that can be used: .*no (?:address|usable port)/);
+  });
+
+  it('leaves out what is no instance, says so, and follows the others by deltas as before', async () => {
+    watch();
+    const nameless = eurekaEntry(3, { instanceId: undefined, hostName: undefined });
+    const first = eurekaAnswer([5, eurekaEntry(1), { instanceId: 'x' }, nameless], 'UNKNOWN_2_UP_2_');
+    give(await question(), first);
+    const told = await bed.sink.told.next();
+    assert.ok(told.kind === 'set' && told.doubt === undefined);
+    assert.deepEqual(ports(told.members), [1]);
+    const said = bed.log.events[0]?.message ?? '';
+    for (const clause of [/"#0" is not an object/, /"x" has no status/, /"#3" has no id/]) assert.match(said, clause);
+    const delta = await later();
+    assert.equal(delta.path, '/eureka/apps/delta');
+    give(delta, eurekaAnswer([eurekaEntry(2)], 'UNKNOWN_2_UP_3_', 2));
+    assert.deepEqual(ports(await bed.sink.nextSet()), [1, 2]);
+    give(await later(), eurekaAnswer([nameless], 'UNKNOWN_2_UP_4_', 3));
+    const whole = await question();
+    assert.equal(whole.path, '/eureka/apps', 'which one it is can not be told');
+    give(whole, eurekaAnswer([eurekaEntry(2)], 'UP_1_', 3));
+    assert.deepEqual(ports(await bed.sink.nextSet()), [2]);
   });
 
   it('does not believe an answer that lists less than it counts', async () => {
@@ -352,11 +365,6 @@ describe('the Eureka adapter', { timeout: 30_000 }, () => {
 
   it('tells nobody anything after the end, not even of an answer that is on its way', async () => {
     watch();
-    const first = await question();
-    bed.abort.abort();
-    await bed.ended();
-    await first.closed;
-    assert.equal(bed.sink.told.size, 0);
-    assert.equal(bed.clock.pending, 0);
+    await bed.endsSilently(await question());
   });
 });

@@ -233,7 +233,6 @@ describe('the Kubernetes adapter', { timeout: 30_000 }, () => {
       [`${JSON.stringify({ type: 'SWAPPED', object: slice([A], 2000) })}\n`, /an event of the type "SWAPPED"/],
       [`${JSON.stringify({ type: 'ADDED', object: slice([A], 3) })}\n`, /an event of the version 3 after one of/],
       [`${JSON.stringify({ type: 'ERROR', object: { code: 500, message: 'etcd is away' } })}\n`, /500.*etcd is away/],
-      [`${JSON.stringify({ type: 'ADDED', object: slice([A], 2000, { addressType: 'X' }) })}\n`, /addressType "X"/],
       [`${JSON.stringify({ type: 'ADDED', object: { metadata: { name: 'x' } } })}\n`, /without a resourceVersion/],
     ];
     let version = 1000;
@@ -248,6 +247,27 @@ describe('the Kubernetes adapter', { timeout: 30_000 }, () => {
       (await again()).raw(200, JSON.stringify({ metadata: { resourceVersion: `${version}` }, items: [slice([A], 5)] }));
       assert.deepEqual(await addresses(), ['10.0.0.1']);
     }
+  });
+
+  it('goes on with its watch over a slice that can not be read, leaves it out and says so', async () => {
+    create();
+    watch();
+    await bed.server.list([slice([A], 5)], 10);
+    await addresses();
+    const stream = await bed.server.watch();
+    stream.event('ADDED', slice([B], 11, { name: 'odd', addressType: 'X' }));
+    assert.deepEqual(await addresses(), ['10.0.0.1']);
+    assert.match(
+      bed.log.events.at(-1)?.message ?? '',
+      /left out: the EndpointSlice "default\/odd" has the addressType "X"/,
+    );
+    stream.event('DELETED', slice([A], 12));
+    assert.match(
+      (await bed.sink.nextFailure()).message,
+      /no endpoint that can be used: the EndpointSlice "default\/odd"/,
+    );
+    stream.event('MODIFIED', slice([B], 13, { name: 'odd' }));
+    assert.deepEqual(await addresses(), ['10.0.0.2']);
   });
 
   it('takes a watch that ends in the middle of a line for a failure', async () => {
@@ -388,9 +408,9 @@ describe('the Kubernetes adapter', { timeout: 30_000 }, () => {
       ['web', {}, /"web" is not of the form "namespace\/name:port": write "default\/web:http"/],
       ['Shop/web', {}, /not of the form/],
       ['shop-a/web:', {}, /not of the form/],
-      ['default/web', {}, /the namespace "default" is not one that .*namespace_selector takes/],
+      ['default/web', {}, /"default\/web" is in no selected namespace: see .*namespace_selector/],
       ['shop-a/web', { zone: 'a' }, /discovery_args\.zone is not known: Kubernetes takes address_type/],
-      ['shop-a/web', { address_type: 'ipv4' }, /address_type "ipv4" is not one of IPv4, IPv6 and FQDN/],
+      ['shop-a/web', { address_type: 'ipv4' }, /address_type is "ipv4": write IPv4, IPv6 or FQDN/],
     ];
     for (const [service, args, message] of faults) {
       watch(service, bed.sink, args);

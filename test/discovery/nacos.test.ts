@@ -3,10 +3,10 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { NacosDiscovery } from '../../src/discovery/nacos.ts';
 import type { NacosOptions } from '../../src/discovery/nacos-options.ts';
 import type { CatalogEntry, Node } from '../../src/discovery/types.ts';
-import { AdapterBed } from '../support/adapter-bed.ts';
 import { DEFAULT_NACOS } from '../support/discovery-defaults.ts';
 import { settle } from '../support/fake-clock.ts';
 import { nacosHost, nacosList, nacosPush, UdpPeer } from '../support/nacos-entries.ts';
+import { give, ScriptedBed } from '../support/scripted-bed.ts';
 import { ScriptedRegistry, type ScriptedRequest } from '../support/scripted-registry.ts';
 import { RecordingSink } from '../support/sink.ts';
 
@@ -14,10 +14,10 @@ import { RecordingSink } from '../support/sink.ts';
 const NEXT = 33_000;
 
 describe('the Nacos adapter', { timeout: 30_000 }, () => {
-  let bed: AdapterBed<ScriptedRegistry, NacosDiscovery>;
+  let bed: ScriptedBed<NacosDiscovery>;
 
   beforeEach(async () => {
-    bed = new AdapterBed(await ScriptedRegistry.start());
+    bed = await ScriptedBed.start();
     create();
   });
 
@@ -32,13 +32,9 @@ describe('the Nacos adapter', { timeout: 30_000 }, () => {
     bed.watch({ source: 'nacos', service, args }, into);
   }
 
-  const question = () => bed.server.requests.next();
+  const question = () => bed.question();
 
-  const later = (ms = NEXT) => bed.after(ms, question());
-
-  function give(request: ScriptedRequest, body: unknown): void {
-    request.raw(200, JSON.stringify(body), { 'content-type': 'application/json' });
-  }
+  const later = (ms = NEXT) => bed.later(ms);
 
   const ok = (data: unknown) => ({ code: 0, message: 'success', data });
   const ports = (nodes: readonly Node[]) => nodes.map(({ port }) => port);
@@ -320,11 +316,6 @@ describe('the Nacos adapter', { timeout: 30_000 }, () => {
 
   it('tells nobody anything after the end, not even of an answer that is on its way', async () => {
     watch();
-    const first = await question();
-    bed.abort.abort();
-    await bed.ended();
-    await first.closed;
-    assert.equal(bed.sink.told.size, 0);
-    assert.equal(bed.clock.pending, 0);
+    await bed.endsSilently(await question());
   });
 });

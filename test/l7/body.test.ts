@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { Outcome } from '../../src/balancers/types.ts';
 import { NodeField } from '../../src/telemetry/counters.ts';
 import type { BackendHandler } from '../support/http-backend.ts';
-import { startProxy, turns, until } from '../support/plane.ts';
+import { startProxy, turns, until, writeUntilStuck } from '../support/plane.ts';
 
 /** Bytes of which each position can be told from the others. */
 function pattern(length: number): Buffer {
@@ -290,10 +290,7 @@ describe('bodies of requests', () => {
     const total = 24 << 20;
     client.write(`POST / HTTP/1.1\r\nHost: t\r\nContent-Length: ${total}\r\n\r\n`);
     await backend.arrived(1);
-    client.write(Buffer.alloc(total));
-    for (let before = -1; before !== client.socket.bytesWritten - client.socket.writableLength; await turns(30)) {
-      before = client.socket.bytesWritten - client.socket.writableLength;
-    }
+    await writeUntilStuck(client.socket, total);
     assert.ok(client.socket.writableLength > 0, 'the client could not send everything');
     const [request] = backend.requests;
     request!.socket.resume();

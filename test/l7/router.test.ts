@@ -4,23 +4,14 @@ import { type Random, seededRandom } from '../../src/core/random.ts';
 import { RequestHead } from '../../src/l7/head.ts';
 import { forwardTarget, Router } from '../../src/l7/router.ts';
 import type { PlannedRoute } from '../../src/upstream/plan.ts';
+import { plainRoute } from '../support/planned.ts';
 
 function route(id: string, uris: string | string[], more: Partial<PlannedRoute> = {}): PlannedRoute {
   return {
-    id,
+    ...plainRoute(id, 'u'),
     slot: 0,
     uris: [uris].flat(),
-    hosts: [],
-    methods: [],
-    priority: 0,
-    remoteAddrs: [],
-    upstreamId: 'u',
-    subset: null,
-    timeouts: null,
     websocket: false,
-    headroom: 1,
-    breaker: null,
-    stripPrefix: null,
     ...more,
   };
 }

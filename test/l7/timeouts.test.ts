@@ -4,7 +4,7 @@ import { Outcome } from '../../src/balancers/types.ts';
 import { NodeField } from '../../src/telemetry/counters.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type BackendHandler, plainBackend } from '../support/http-backend.ts';
-import { type Fixture, type PlaneOptions, startProxy, turns, until } from '../support/plane.ts';
+import { type Fixture, type PlaneOptions, startProxy, turns, until, writeUntilStuck } from '../support/plane.ts';
 import { BlackHole } from '../support/tcp-backend.ts';
 
 const TIMEOUTS = { connect: 3000, send: 4000, read: 5000 };
@@ -136,10 +136,7 @@ describe('timeouts', () => {
     const total = 24 << 20;
     client.write(`POST / HTTP/1.1\r\nHost: t\r\nContent-Length: ${total}\r\n\r\n`);
     await backend.arrived(1);
-    client.write(Buffer.alloc(total));
-    for (let before = -1; before !== client.socket.bytesWritten - client.socket.writableLength; await turns(30)) {
-      before = client.socket.bytesWritten - client.socket.writableLength;
-    }
+    await writeUntilStuck(client.socket, total);
     clock.advance(TIMEOUTS.send + 100);
     await until(() => plane.inflight === 0);
     assert.equal(plane.entries[0]?.status, 504);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { Address } from '../../src/core/address.ts';
 import { CidrSet } from '../../src/core/cidr.ts';
@@ -20,7 +21,7 @@ import type { PlannedRoute, PlannedUpstream } from '../../src/upstream/plan.ts';
 import { NodeDirectory } from '../../src/worker/node-directory.ts';
 import { SnapshotStore } from '../../src/worker/snapshot-store.ts';
 import { type BackendHandler, HttpBackend, plainBackend } from './http-backend.ts';
-import { plainUpstream, plannedNode } from './planned.ts';
+import { plainRoute, plainUpstream, plannedNode } from './planned.ts';
 import { RawClient } from './raw-client.ts';
 
 export type UpstreamOptions = Partial<Omit<PlannedUpstream, 'id' | 'slot' | 'nodes'>>;
@@ -211,20 +212,10 @@ function httpSettings(settings: Partial<HttpSettings> = {}): HttpSettings {
 
 function plannedRoute(route: Partial<PlannedRoute> = {}): PlannedRoute {
   return {
-    id: 'r1',
+    ...plainRoute('r1', 'test'),
     slot: 1,
     uris: ['/*'],
-    hosts: [],
-    methods: [],
-    priority: 0,
-    remoteAddrs: [],
-    upstreamId: 'test',
-    subset: null,
-    timeouts: null,
     websocket: false,
-    headroom: 1,
-    breaker: null,
-    stripPrefix: null,
     ...route,
   };
 }
@@ -272,4 +263,11 @@ export async function until(condition: () => boolean): Promise<void> {
 /** Lets I/O that is possible happen: that many milliseconds' worth of turns of the event loop. */
 export async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** Writes so many bytes at once, and waits until no more of them are taken. */
+export async function writeUntilStuck(socket: Socket, bytes: number): Promise<void> {
+  const taken = () => socket.bytesWritten - socket.writableLength;
+  socket.write(Buffer.alloc(bytes));
+  for (let before = -1; before !== taken(); await turns(30)) before = taken();
 }

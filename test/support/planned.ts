@@ -1,4 +1,4 @@
-import type { PlannedNode, PlannedSpread, PlannedUpstream } from '../../src/upstream/plan.ts';
+import type { PlannedNode, PlannedRoute, PlannedSpread, PlannedUpstream } from '../../src/upstream/plan.ts';
 
 /** As the configuration's defaults have it. */
 export const plainSpread: PlannedSpread = {
@@ -25,6 +25,25 @@ export const plainUpstream: Omit<PlannedUpstream, 'id' | 'slot' | 'nodes'> = {
   upstreamHost: null,
   keepalive: { size: 1, idleTimeout: 1, requests: 1 },
 };
+
+/** A route that has nothing but its path. */
+export function plainRoute(id: string, upstreamId: string): Omit<PlannedRoute, 'slot'> {
+  return {
+    id,
+    uris: [`/${id}`],
+    hosts: [],
+    methods: [],
+    priority: 0,
+    remoteAddrs: [],
+    upstreamId,
+    subset: null,
+    timeouts: null,
+    websocket: true,
+    headroom: 1,
+    breaker: null,
+    stripPrefix: null,
+  };
+}
 
 export interface NodeFacts {
   readonly host?: string;

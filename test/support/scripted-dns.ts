@@ -68,6 +68,7 @@ export class ScriptedDns {
       // The other transport may have given this port to someone else.
       const bound = await once(udp, 'listening').catch(() => null);
       if (bound) return new ScriptedDns(udp, tcp);
+      udp.close();
       tcp.close();
     }
   }

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { duplexPair } from 'node:stream';
 import type { Random } from '../../src/core/random.ts';
 import type { AccessEntry } from '../../src/telemetry/access-log.ts';
+import { HOSTILE_WORDS } from './hostile-words.ts';
 import { TestPlane, until } from './plane.ts';
 import { RawClient } from './raw-client.ts';
 import { TcpBackend } from './tcp-backend.ts';
@@ -240,34 +241,19 @@ function answers(entries: readonly AccessEntry[], carried: readonly Carried[], r
 }
 
 const WORDS = [
-  '\r',
-  '\n',
-  '\r\n',
+  ...HOSTILE_WORDS,
   '\r\n\r\n',
-  '\0',
-  ' ',
-  '\t',
-  ':',
-  ',',
   ';',
-  '_',
-  '\x0b',
-  '\x7f',
-  '\x80',
   '\xa0',
   '%2e',
   '%2f',
   '#',
   '?',
-  '/',
   '/../',
   '\\',
-  '0',
   '1',
   '5',
-  '+',
   '0\r\n\r\n',
-  'chunked',
   'Content-Length: 5\r\n',
   'Content-Length: 0\r\n',
   'Transfer-Encoding: chunked\r\n',

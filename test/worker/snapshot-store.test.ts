@@ -14,6 +14,7 @@ import { allocateNodeTable, NodeTable } from '../../src/upstream/node-table.ts';
 import type { PlannedNode, PlannedUpstream, PlanPatch } from '../../src/upstream/plan.ts';
 import { NodeDirectory } from '../../src/worker/node-directory.ts';
 import { SnapshotStore } from '../../src/worker/snapshot-store.ts';
+import { WorkerView } from '../../src/worker/worker-view.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { node } from '../support/nodes.ts';
 import { plainUpstream, plannedNode } from '../support/planned.ts';
@@ -167,13 +168,9 @@ describe('SnapshotStore and NodeDirectory', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
         const statistics = new Statistics(1, 0);
-        const table = new NodeTable(statistics.nodeMemory, 0);
-        const workers = new NodeDirectory({
-          table,
-          counters: new CounterBlock(statistics.counterMemory.nodes, 0),
-          alarm: () => {},
-        });
-        const store = new SnapshotStore(workers, table, seededRandom(1), statistics.upstreamBreakers);
+        const { memory } = statistics;
+        const view = new WorkerView({ index: 0, memory, random: seededRandom(1), alarm: () => {} });
+        const store = view.snapshots;
         const nodeSlots = new NodeSlots(statistics.table, statistics.nodes);
         const publisher = new Publisher({
           nodeSlots,
@@ -189,8 +186,7 @@ describe('SnapshotStore and NodeDirectory', () => {
           const described = nodes?.map(({ port, weight }) => node('10.0.0.1', port, { weight }));
           const compiled = described ? { ...settings, retries, nodes: described } : null;
           publisher.update(new Map([[id, compiled]]), null, null);
-          for (const [version, slots] of workers.releaseUnused(store.oldestInUse))
-            nodeSlots.released(0, version, slots);
+          for (const [version, slots] of view.releaseUnused()) nodeSlots.released(0, version, slots);
         }
         const plans = new Map([...store.current.upstreams].map(([id, { plan }]) => [id, plan]));
         assert.deepEqual(plans, publisher.upstreams);

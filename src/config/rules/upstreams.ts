@@ -1,4 +1,5 @@
 import { formatAddress, isHost, parseAddress } from '../../core/address.ts';
+import { queryFault } from '../../discovery/query-check.ts';
 import { type Path, quote } from '../problem.ts';
 import type { DocumentInput } from '../types.ts';
 import { checkBalancing } from './balancing.ts';
@@ -50,6 +51,7 @@ function checkLimit(context: RuleContext, { node_limit: limit }: InlineUpstream,
 function checkSource(context: RuleContext, source: NodeSource, path: Path, whole: boolean): void {
   if (source.nodes !== undefined) checkAlone(context, source, REGISTRY_KEYS, 'nodes', path);
   else if (whole) checkService(context, source, path);
+  if (source.nodes === undefined && whole) checkQuery(context, source, path);
   if (source.discovery_type !== undefined) checkRegistry(context, source.discovery_type, path);
   if (Array.isArray(source.nodes)) checkNodeList(context, source.nodes, [...path, 'nodes']);
   else if (source.nodes) checkNodeMap(context, source.nodes as Record<string, number>, [...path, 'nodes']);
@@ -79,6 +81,16 @@ function checkService(context: RuleContext, source: NodeSource, path: Path): voi
   } else if (type === undefined) {
     context.error([...path, 'service_name'], 'needs discovery_type', 'it names the registry that knows the service');
   }
+}
+
+/** The registry would take the question: what it would refuse later, nobody would notice before there is traffic. */
+function checkQuery(context: RuleContext, source: NodeSource, path: Path): void {
+  const { service_name: service, discovery_type: type, discovery_args: args = {} } = source;
+  if (service === undefined || type === undefined) return;
+  const fault = queryFault({ source: type, service, args });
+  if (fault === null) return;
+  const place = fault.argument === null ? ['service_name'] : ['discovery_args', fault.argument];
+  context.error([...path, ...place], fault.what, fault.remedy);
 }
 
 /** The embedded registry is one of type consul. */

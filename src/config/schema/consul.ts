@@ -1,18 +1,7 @@
 import { Type } from 'typebox';
 import { count, flag, seconds, strict, text, withDefault } from './field.ts';
 import { WEIGHT_MAX } from './node.ts';
-
-const timeoutSchema = strict(
-  {
-    connect: withDefault(seconds('Longest wait for a connection to Consul.'), 2),
-    read: withDefault(seconds('Longest wait for an answer that Consul need not hold back.'), 5),
-    wait: withDefault(
-      Type.Number({ minimum: 1, maximum: 600, description: 'How long Consul may hold a question open. Seconds.' }),
-      60,
-    ),
-  },
-  'How long to wait for Consul.',
-);
+import { consulTimeouts } from './registry-timeouts.ts';
 
 export const consulSchema = strict(
   {
@@ -72,7 +61,7 @@ export const consulSchema = strict(
       count('Such questions per second at most; with more services than this allows the interval grows.', 1, 1000),
       25,
     ),
-    timeout: withDefault(timeoutSchema, {}),
+    timeout: withDefault(consulTimeouts, {}),
     auto_route: Type.Optional(
       text(
         'Route for services without a routing tag: a template such as `{service}.example.com` for host or host and path.',

@@ -1,14 +1,7 @@
 import { Type } from 'typebox';
 import { count, seconds, strict, text, withDefault } from './field.ts';
 import { WEIGHT_MAX } from './node.ts';
-
-const timeoutSchema = strict(
-  {
-    connect: withDefault(seconds('Longest wait for a connection to a server.'), 2),
-    read: withDefault(seconds('Longest wait for a whole answer of a server.'), 5),
-  },
-  'How long to wait for Eureka.',
-);
+import { serverTimeouts } from './registry-timeouts.ts';
 
 export const eurekaSchema = strict(
   {
@@ -29,7 +22,7 @@ export const eurekaSchema = strict(
       60,
     ),
     weight: withDefault(count('Weight of an instance whose metadata has no `weight`.', 0, WEIGHT_MAX), 100),
-    timeout: withDefault(timeoutSchema, {}),
+    timeout: withDefault(serverTimeouts('Eureka'), {}),
     auto_route: Type.Optional(
       text(
         'Route for services without routing metadata: a template such as `{service}.example.com` for host or host and path.',

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { count, flag, port, seconds, strict, text, withDefault } from './field.ts';
 import { WEIGHT_MAX } from './node.ts';
+import { longQuestion } from './registry-timeouts.ts';
 
 const serviceSchema = strict(
   {
@@ -43,10 +44,7 @@ const timeoutSchema = strict(
   {
     connect: withDefault(seconds('Longest wait for a connection to the API server.'), 2),
     read: withDefault(seconds('Longest wait for a list.'), 10),
-    watch: withDefault(
-      Type.Number({ minimum: 1, maximum: 3600, description: 'After this a watch is asked for anew. Seconds.' }),
-      60,
-    ),
+    watch: longQuestion('After this a watch is asked for anew.', 3600),
   },
   'How long to wait for the API server.',
 );

@@ -1,14 +1,7 @@
 import { Type } from 'typebox';
 import { count, flag, seconds, strict, text, withDefault } from './field.ts';
 import { WEIGHT_MAX } from './node.ts';
-
-const timeoutSchema = strict(
-  {
-    connect: withDefault(seconds('Longest wait for a connection to a server.'), 2),
-    read: withDefault(seconds('Longest wait for a whole answer of a server.'), 5),
-  },
-  'How long to wait for Nacos.',
-);
+import { serverTimeouts } from './registry-timeouts.ts';
 
 export const nacosSchema = strict(
   {
@@ -33,7 +26,7 @@ export const nacosSchema = strict(
       count('Weight of an instance that weighs 1 in Nacos; others are in proportion.', 0, WEIGHT_MAX),
       100,
     ),
-    timeout: withDefault(timeoutSchema, {}),
+    timeout: withDefault(serverTimeouts('Nacos'), {}),
     concurrency: withDefault(count('Questions under way at once.', 1, 1024), 16),
     push: withDefault(
       flag('Whether the servers are asked to tell of changes by UDP; they must be able to send to this machine.'),

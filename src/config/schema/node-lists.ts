@@ -1,10 +1,9 @@
 import { Type } from 'typebox';
 import { count, seconds, strict, text, withDefault } from './field.ts';
 import { WEIGHT_MAX } from './node.ts';
+import { consulTimeouts, longQuestion } from './registry-timeouts.ts';
 
 const weight = withDefault(count('Weight of a node that states none.', 0, WEIGHT_MAX), 1);
-const wait = (description: string) =>
-  withDefault(Type.Number({ minimum: 1, maximum: 600, description: `${description} Seconds.` }), 60);
 const servers = (description: string, fallback: string) =>
   withDefault(
     Type.Array(text('A base URL.'), {
@@ -32,17 +31,7 @@ export const consulKvSchema = strict(
     datacenter: Type.Optional(text('Datacenter to ask for. Without it that of the agent.')),
     prefix: withDefault(text('Begins every key that counts.'), 'upstreams/'),
     weight,
-    timeout: withDefault(
-      strict(
-        {
-          connect: withDefault(seconds('Longest wait for a connection to Consul.'), 2),
-          read: withDefault(seconds('Longest wait for an answer that Consul need not hold back.'), 5),
-          wait: wait('How long Consul may hold a question open.'),
-        },
-        'How long to wait for Consul.',
-      ),
-      {},
-    ),
+    timeout: withDefault(consulTimeouts, {}),
   },
   'Node lists from Consul’s key-value store.',
 );
@@ -62,7 +51,7 @@ export const etcdSchema = strict(
         {
           connect: withDefault(seconds('Longest wait for a connection to a member.'), 2),
           read: withDefault(seconds('Longest wait for an answer.'), 5),
-          watch: wait('A watch that has been silent for so long is asked for anew.'),
+          watch: longQuestion('A watch that has been silent for so long is asked for anew.', 600),
         },
         'How long to wait for etcd.',
       ),

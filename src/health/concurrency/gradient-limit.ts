@@ -24,13 +24,20 @@ const MIN_ANSWERS = 5;
  */
 export class GradientLimit {
   limit: number;
-  readonly #plan: GradientPlan;
+  #plan: GradientPlan;
   /** Usual time to the answer in microseconds; 0 before the first step. */
   #usual = 0;
 
   constructor(plan: GradientPlan) {
     this.#plan = plan;
-    this.limit = Math.max(plan.minLimit, Math.min(plan.maxLimit, 20));
+    this.limit = within(plan, 20);
+  }
+
+  /** Other bounds from now on; what is known of the node stays. Returns the limit, which is within them. */
+  replan(plan: GradientPlan): number {
+    this.#plan = plan;
+    this.limit = within(plan, this.limit);
+    return this.limit;
   }
 
   /**
@@ -47,8 +54,11 @@ export class GradientLimit {
     if (gradient === 1 && inflight < this.limit / 2) return this.limit;
     const target = this.limit * gradient + Math.sqrt(this.limit);
     const next = this.limit + (target - this.limit) * SMOOTHING;
-    const { minLimit, maxLimit } = this.#plan;
-    this.limit = Math.max(minLimit, Math.min(maxLimit, next));
+    this.limit = within(this.#plan, next);
     return this.limit;
   }
+}
+
+function within({ minLimit, maxLimit }: GradientPlan, limit: number): number {
+  return Math.max(minLimit, Math.min(maxLimit, limit));
 }

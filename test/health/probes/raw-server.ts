@@ -7,6 +7,8 @@ export class RawServer implements AsyncDisposable {
   readonly address: Address;
   readonly sockets: Socket[] = [];
   heard = '';
+  /** Bytes of `pour` that the other side has taken, or the system for it. */
+  poured = 0;
   readonly #server: Server;
 
   private constructor(server: Server, port: number) {
@@ -34,6 +36,16 @@ export class RawServer implements AsyncDisposable {
       onConnection(socket);
     });
     return raw;
+  }
+
+  /** Writes `head`, and then without end for as long as the other side takes it. */
+  pour(socket: Socket, head: string): void {
+    socket.write(head);
+    const more = () => {
+      while (!socket.destroyed && socket.write(Buffer.alloc(65_536))) this.poured += 65_536;
+    };
+    socket.on('drain', more);
+    more();
   }
 
   /** Every connection is closed: nobody keeps one. */
