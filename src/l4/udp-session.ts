@@ -232,6 +232,10 @@ export class UdpSession implements LegOwner {
       this.end('no-route', this.#route ? 'the upstream of the route does not exist' : 'no stream route matches');
       return false;
     }
+    if (upstream.plan.stream?.tls) {
+      this.end('no-route', `upstream ${upstream.plan.id} wants TLS, which datagrams can't be sent by`);
+      return false;
+    }
     this.#context.hash = upstream.plan.hash === null ? 0 : hashAddress(this.address);
     this.#readyVersion = table.version(upstream.plan.slot);
     const leg = this.#leg;
