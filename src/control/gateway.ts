@@ -288,7 +288,9 @@ export class Gateway implements Closable {
       return { ...plan, maxConnections, options: tcpListenerOptions(streams[index]!, document) };
     });
     const udp = listeners.udp.map((plan) => ({ ...plan, maxConnections }));
-    const limitsSources = [...http, ...tcp].some(({ options }) => options.sourceLimit > 0);
+    const limitsSources =
+      [...http, ...tcp].some(({ options }) => options.sourceLimit > 0) ||
+      udp.some(({ maxSessionsPerSource }) => maxSessionsPerSource > 0);
     const sources = limitsSources ? allocateSourceCounts(workers, random.below(2 ** 32)) : null;
     const seed = (index: number): WorkerSeed => ({
       index,

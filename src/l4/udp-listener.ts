@@ -30,7 +30,6 @@ export class UdpListener implements Listener {
   readonly name: string;
   readonly #plan: UdpListenerPlan;
   readonly #plane: DataPlane;
-  readonly #maxSessions: number;
   readonly #binding: UdpBinding;
   readonly #log: SparseLog;
   readonly #sessions = new UdpSessions();
@@ -49,7 +48,6 @@ export class UdpListener implements Listener {
     this.#plan = plan;
     this.#plane = plane;
     this.#idleTicks = Math.max(1, Math.min(IDLE_TICKS, Math.floor(plan.idleTimeoutMs / LEAST_TICK_MS)));
-    this.#maxSessions = Math.min(plan.maxSessions, plan.maxConnections);
     this.#log = new SparseLog(plane.log, plane.clock);
     this.#host = {
       plane,
@@ -118,21 +116,40 @@ export class UdpListener implements Listener {
   #admit(local: LocalSocket, key: number, from: RemoteInfo): UdpSession | null {
     // Nothing can be sent to port 0.
     if (this.#host.draining || from.port === 0) return null;
-    const { maxSessionsPerSource } = this.#plan;
-    if (maxSessionsPerSource > 0 && this.#sessions.countOf(from.address) >= maxSessionsPerSource) {
-      this.#add(ListenerField.refused);
-      this.#log.warn('udp.source-full', 'a client address has all the sessions that one may have', {
-        ...{ listener: this.name, client: from.address },
-      });
-      return null;
-    }
-    if (this.#sessions.size >= this.#maxSessions) this.#evict();
+    if (!this.#enter(from.address)) return null;
+    if (this.#isFull()) this.#evict();
     const session = new UdpSession(local, key, from.address, from.port, this.#host);
     if (this.#sessions.size === 0) this.#arm();
     session.usedAt = this.#tick;
     this.#sessions.add(session);
     this.#add(ListenerField.accepted);
     return session;
+  }
+
+  /** Counts the source's session in; false when it has all that one may have. */
+  #enter(address: string): boolean {
+    const { slot, maxSessionsPerSource } = this.#plan;
+    if (maxSessionsPerSource === 0 || this.#plane.sources?.enter(slot, address, maxSessionsPerSource)) return true;
+    this.#add(ListenerField.refused);
+    this.#log.warn('udp.source-full', 'a client address has all the sessions that one may have', {
+      ...{ listener: this.name, client: address },
+    });
+    return false;
+  }
+
+  /** Whether one more must take the place of another one here. */
+  #isFull(): boolean {
+    const { size } = this.#sessions;
+    const { evenShare, maxConnections } = this.#plan;
+    return size >= maxConnections || (size >= evenShare && this.#excess() >= 0);
+  }
+
+  /** By how much the sessions of all workers exceed what there may be; below 0 when there is room. */
+  #excess(): number {
+    const { slot, maxSessions } = this.#plan;
+    const { listenerSums } = this.#plane;
+    const closed = listenerSums.sum(slot, ListenerField.closed);
+    return listenerSums.sum(slot, ListenerField.accepted) - closed - maxSessions;
   }
 
   #evict(): void {
@@ -153,8 +170,10 @@ export class UdpListener implements Listener {
   }
 
   #ended(session: UdpSession, end: UdpEnd, detail: string): void {
+    const { slot, maxSessionsPerSource } = this.#plan;
     this.#sessions.remove(session);
     this.#add(ListenerField.closed);
+    if (maxSessionsPerSource > 0) this.#plane.sources?.leave(slot, session.address);
     if (end === 'no-route' || end === 'no-node' || end === 'shortage') {
       this.#add(ListenerField.refused);
       const fields = { listener: this.name, route: session.route?.id ?? null, reason: end };
@@ -183,7 +202,17 @@ export class UdpListener implements Listener {
       if (this.#tick - last.usedAt <= this.#idleTicks) break;
       last.end('idle');
     }
+    this.#giveBack();
     if (this.#sessions.size > 0) this.#armIdle();
+  }
+
+  /**
+   * A worker that has its even share or more gives up its oldest for a new one when there are as many sessions as there may
+   * be; one that has less takes what it is sure of, and then those that have more shed theirs.
+   */
+  #giveBack(): void {
+    const surplus = Math.min(this.#excess(), this.#sessions.size - this.#plan.evenShare);
+    for (let count = 0; count < surplus; count++) this.#evict();
   }
 
   #count(): void {
