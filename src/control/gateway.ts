@@ -40,6 +40,7 @@ import type { StateOfGateway } from './state-of-gateway.ts';
 import { staticChanges } from './static-settings.ts';
 import { Statistics } from './statistics.ts';
 import { beginRamps, createSupervision } from './supervision.ts';
+import { TicketKeys } from './ticket-keys.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 const SECOND = 1000;
@@ -184,6 +185,9 @@ export class Gateway implements Closable {
       overrideOf: (id, node) => overrides.of(id, node),
       joined: (slots) => beginRamps(statistics.table, slots, clock.now()),
     });
+    if (document.stream_listen.some(({ tls }) => tls)) {
+      this.#scope.own(new TicketKeys(clock, (key) => publisher.replaceTicketKey(key)));
+    }
     const supervision = this.#scope.own(createSupervision(this.#options, statistics, nodeSlots, publisher));
     const monitor = this.#scope.own(
       createMonitor(this.#options, statistics, nodeSlots, publisher, supervision.outliers),
