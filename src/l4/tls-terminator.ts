@@ -9,6 +9,8 @@ import type { ListenerTls } from './listener.ts';
 import { patternsOf } from './server-names.ts';
 
 const HANDSHAKE_MS = 10_000;
+/** How long a client may resume its session; OpenSSL would give it two hours. */
+const SESSION_SECONDS = 300;
 
 interface Handshake {
   readonly timer: WheelTimer;
@@ -51,6 +53,7 @@ export class TlsTerminator {
     this.#server = createServer({
       minVersion: 'TLSv1.2',
       sessionIdContext: this.#sessionIdContext,
+      sessionTimeout: SESSION_SECONDS,
       SNICallback: (name, answer) => this.#choose(name, answer),
     });
     this.#server.on('secureConnection', (secure) => this.#secured(secure));

@@ -112,7 +112,8 @@ describe('TLS sessions over three workers', { timeout: 120_000 }, () => {
     for (const flag of ['-tls1_2', '-tls1_3']) {
       const file = join(folder, `session${flag}`);
       const target = ['-connect', `127.0.0.1:${headgate.tcpPorts[0]}`, '-servername', 'db.example', flag];
-      await talk(['s_client', ...target, '-sess_out', file]);
+      const first = await talk(['s_client', ...target, '-sess_out', file]);
+      assert.match(first, /ticket lifetime hint: 300 /, flag);
       for (let visits = 0; visits < 8; visits++) {
         const said = await talk(['s_client', ...target, '-sess_in', file]);
         assert.match(said, /^Reused, TLSv1/m, flag);
