@@ -9,6 +9,7 @@ import { type Closable, Scope } from '../core/scope.ts';
 import { Catalogs } from '../discovery/catalogs.ts';
 import { LastGoodCache } from '../discovery/last-good-cache.ts';
 import { NodeSets } from '../discovery/node-sets.ts';
+import { allocateSessionOwners, clearSessionOwners } from '../l4/session-owners.ts';
 import { allocateSourceCounts, clearSourceCounts } from '../l4/source-counts.ts';
 import { Exposition } from '../telemetry/exposition.ts';
 import type { NodeAlarm } from '../upstream/handle.ts';
@@ -296,11 +297,15 @@ export class Gateway implements Closable {
       [...http, ...tcp].some(({ options }) => options.sourceLimit > 0) ||
       udp.some(({ maxSessionsPerSource }) => maxSessionsPerSource > 0);
     const sources = limitsSources ? allocateSourceCounts(workers, random.below(2 ** 32)) : null;
-    const seed = (index: number): WorkerSeed => ({
+    const sessions = udp.reduce((total, { maxSessions }) => total + maxSessions, 0);
+    const exchanges = workers > 1 && udp.length > 0;
+    const owners = exchanges ? allocateSessionOwners(workers, sessions, random.below(2 ** 32)) : null;
+    const seed = (index: number): Omit<WorkerSeed, 'links'> => ({
       index,
       nodes: statistics.nodeMemory,
       counters: statistics.counterMemory,
       sources,
+      owners,
       httpListeners: http,
       tcpListeners: tcp,
       breakers: statistics.breakerMemory,
@@ -315,6 +320,7 @@ export class Gateway implements Closable {
       gone: (worker: number) => {
         nodeSlots.workerGone(worker);
         if (sources) clearSourceCounts(sources, worker);
+        if (owners) clearSessionOwners(owners, worker);
         statistics.closeConnectionsOf(
           worker,
           plans.map(({ slot }) => slot),

@@ -9,6 +9,7 @@ import { localAddresses } from './local-addresses.ts';
 import { SparseLog } from './sparse-log.ts';
 import { StreamRouter } from './stream-router.ts';
 import { UdpBinding } from './udp-binding.ts';
+import type { ForeignDatagram, UdpExchange } from './udp-exchange.ts';
 import type { LocalSocket } from './udp-local-socket.ts';
 import type { UdpListenerPlan } from './udp-plan.ts';
 import { type UdpEnd, type UdpHost, UdpSession } from './udp-session.ts';
@@ -24,6 +25,8 @@ const WHEEL_MS = 100;
 const COUNT_MS = 10_000;
 /** How long a drain waits for answers. */
 const DRAIN_MS = 5000;
+
+type Client = Pick<RemoteInfo, 'address' | 'port'>;
 
 /** Relays datagrams between clients and nodes of the upstreams that the stream routes name, by sessions. */
 export class UdpListener implements Listener {
@@ -74,7 +77,8 @@ export class UdpListener implements Listener {
 
   async start(): Promise<Address> {
     const address = await this.#binding.open();
-    const { snapshots } = this.#plane;
+    const { snapshots, exchange } = this.#plane;
+    exchange?.onDatagram(this.#plan.slot, (foreign) => this.#receivedElsewhere(foreign));
     let routes = snapshots.current.streamRoutes;
     this.#router = new StreamRouter(routes, address.port, 'udp');
     snapshots.onReplaced((snapshot) => {
@@ -108,12 +112,41 @@ export class UdpListener implements Listener {
 
   #received(local: LocalSocket, datagram: Buffer, from: RemoteInfo): void {
     const key = sessionKey(local.id, from.port);
-    const session = this.#sessions.find(from.address, key) ?? this.#admit(local, key, from);
-    if (!session) return;
-    session.fromClient(datagram);
+    const known = this.#sessions.find(from.address, key);
+    if (known) return known.fromClient(datagram);
+    const { exchange } = this.#plane;
+    const mark = exchange === null ? 0 : exchange.owners.markOf(this.#plan.slot, local.host, from.address, from.port);
+    if (exchange !== null && this.#handOver(exchange, mark, local, datagram, from)) return;
+    this.#admit(local, key, from, mark)?.fromClient(datagram);
   }
 
-  #admit(local: LocalSocket, key: number, from: RemoteInfo): UdpSession | null {
+  /** False when no other worker has the client's session. */
+  #handOver(
+    exchange: UdpExchange,
+    mark: number,
+    { host: local }: LocalSocket,
+    datagram: Buffer,
+    { address, port }: RemoteInfo,
+  ): boolean {
+    const owner = exchange.owners.ownerOf(mark);
+    if (owner < 0) return false;
+    const result = exchange.send(owner, { slot: this.#plan.slot, local, address, port, datagram });
+    if (result === 'full') this.#add(ListenerField.dropped);
+    return result !== 'gone';
+  }
+
+  /** Another worker takes the session for one of this one. If it is not, or has just ended, it becomes one. */
+  #receivedElsewhere({ local: host, address, port, datagram }: ForeignDatagram): void {
+    const { exchange } = this.#plane;
+    const local = this.#binding.at(host);
+    if (!local || !exchange) return;
+    const key = sessionKey(local.id, port);
+    const mark = exchange.owners.markOf(this.#plan.slot, host, address, port);
+    const session = this.#sessions.find(address, key) ?? this.#admit(local, key, { address, port }, mark);
+    session?.fromClient(Buffer.from(datagram.buffer, datagram.byteOffset, datagram.byteLength));
+  }
+
+  #admit(local: LocalSocket, key: number, from: Client, mark: number): UdpSession | null {
     // Nothing can be sent to port 0.
     if (this.#host.draining || from.port === 0) return null;
     if (!this.#enter(from.address)) return null;
@@ -121,6 +154,8 @@ export class UdpListener implements Listener {
     const session = new UdpSession(local, key, from.address, from.port, this.#host);
     if (this.#sessions.size === 0) this.#arm();
     session.usedAt = this.#tick;
+    session.mark = mark;
+    this.#plane.exchange?.owners.begin(mark);
     this.#sessions.add(session);
     this.#add(ListenerField.accepted);
     return session;
@@ -173,6 +208,7 @@ export class UdpListener implements Listener {
     const { slot, maxSessionsPerSource } = this.#plan;
     this.#sessions.remove(session);
     this.#add(ListenerField.closed);
+    this.#plane.exchange?.owners.end(session.mark);
     if (maxSessionsPerSource > 0) this.#plane.sources?.leave(slot, session.address);
     if (end === 'no-route' || end === 'no-node' || end === 'shortage') {
       this.#add(ListenerField.refused);

@@ -58,6 +58,8 @@ export class UdpSession implements LegOwner {
   /** Neighbours in the order of last use; the table's. */
   older: UdpSession | null = null;
   newer: UdpSession | null = null;
+  /** By what other workers know it; 0 where there are none. */
+  mark = 0;
   /** When it was last used, in the listener's own count of time. */
   usedAt = 0;
   readonly #host: UdpHost;

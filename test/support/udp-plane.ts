@@ -6,6 +6,7 @@ import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { Departures } from '../../src/l4/departures.ts';
 import { type DataPlane, PLAIN_LISTENER } from '../../src/l4/listener.ts';
 import { allocateSourceCounts, SourceCounts, type SourceMemory } from '../../src/l4/source-counts.ts';
+import type { UdpExchange } from '../../src/l4/udp-exchange.ts';
 import { UdpListener } from '../../src/l4/udp-listener.ts';
 import type { UdpListenerPlan } from '../../src/l4/udp-plan.ts';
 import { CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
@@ -40,6 +41,7 @@ export interface UdpPlaneOptions {
   readonly seat?: { readonly index: number; readonly shared: SharedSeats };
   /** Nodes in the order in which they are picked; a port is one on 127.0.0.1. */
   readonly nodes: readonly NodeSpec[];
+  readonly exchange?: UdpExchange;
   readonly plan?: Partial<UdpListenerPlan>;
   readonly upstream?: Partial<PlannedUpstream>;
   readonly routes?: readonly PlannedStreamRoute[];
@@ -106,6 +108,7 @@ export class UdpPlane {
       listenerCounters: new CounterBlock(counters.listeners, index),
       listenerSums: this.#listenerSums,
       sources: new SourceCounts(sources, index),
+      exchange: options.exchange ?? null,
       departures: new Departures(this.wheel, this.snapshots, () => false),
       routeBreakers: new BreakerCells(allocateBreakers(8)),
     };
