@@ -74,4 +74,6 @@ export interface Listener extends Closable {
   drain(): void;
   /** `drain`, waits for the connections until `deadline`, then cuts what is left. */
   close(deadline: number): Promise<void>;
+  /** The thread ends at this moment: breaks what is open, so that nothing looks finished that is not. */
+  abandon(): void;
 }

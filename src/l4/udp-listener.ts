@@ -110,6 +110,9 @@ export class UdpListener implements Listener {
     await this.#binding.close();
   }
 
+  /** There is no way to tell a client. */
+  abandon(): void {}
+
   #received(local: LocalSocket, datagram: Buffer, from: RemoteInfo): void {
     const key = sessionKey(local.id, from.port);
     const known = this.#sessions.find(from.address, key);

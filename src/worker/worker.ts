@@ -111,6 +111,11 @@ export class Worker {
     this.#pulse(this.#ports.clock.now() + PULSE_MS);
   }
 
+  /** The thread ends at this moment, because of a bug. */
+  abandon(): void {
+    for (const listener of this.#listeners) listener.abandon();
+  }
+
   receive(message: ToWorker): void {
     switch (message.type) {
       case 'patch':
