@@ -30,8 +30,8 @@ export function clearSessionOwners(memory: OwnerMemory, worker: number): void {
 
 /**
  * Which worker has a session, as far as others need to know: a counting Bloom filter (Fan et al. 2000) for each worker, which
- * it alone writes and all read. It never overlooks a session. With as many sessions as there may be, evenly spread over four workers,
- * one client in two thousand seems to have one where it has none.
+ * it alone writes and all read. It never overlooks a session. With as many sessions as there may be, evenly spread over four
+ * workers, fewer than one client in a thousand seems to have one where it has none.
  */
 export class SessionOwners {
   readonly #blocks: readonly Uint16Array[];
