@@ -155,9 +155,10 @@ export class WorkerPool implements Closable {
   #launch(seat: Seat): void {
     const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
     const entry = new URL(`../worker/entry.${extension}`, import.meta.url);
-    const links = this.#link(seat);
+    const seed = this.#parts.seed(seat.index);
+    const links = seed.owners ? this.#link(seat) : [];
     const thread = new Thread(entry, {
-      workerData: { ...this.#parts.seed(seat.index), links } satisfies WorkerSeed,
+      workerData: { ...seed, links } satisfies WorkerSeed,
       transferList: links.map(({ port }) => port),
       name: `worker-${seat.index}`,
     });
