@@ -9,6 +9,7 @@ import { type Closable, Scope } from '../core/scope.ts';
 import { Catalogs } from '../discovery/catalogs.ts';
 import { LastGoodCache } from '../discovery/last-good-cache.ts';
 import { NodeSets } from '../discovery/node-sets.ts';
+import { allocateSessionOwners, clearSessionOwners } from '../l4/session-owners.ts';
 import { allocateSourceCounts, clearSourceCounts } from '../l4/source-counts.ts';
 import { Exposition } from '../telemetry/exposition.ts';
 import type { NodeAlarm } from '../upstream/handle.ts';
@@ -35,6 +36,7 @@ import { SelfRegistration } from './self-registration.ts';
 import type { StateOfGateway } from './state-of-gateway.ts';
 import { staticChanges } from './static-settings.ts';
 import { Statistics } from './statistics.ts';
+import { TicketKeys } from './ticket-keys.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 const SECOND = 1000;
@@ -177,6 +179,9 @@ export class Gateway implements Closable {
     );
     this.#planning = planning;
     const { assembly, publisher, monitor, supervision } = planning;
+    if (document.stream_listen.some(({ tls }) => tls)) {
+      this.#scope.own(new TicketKeys(clock, (key) => publisher.replaceTicketKey(key)));
+    }
     const autoRouter = new AutoRouter({ nodeSets, catalogs, assembly, settings: document.discovery, discoveries, log });
     assembly.setFile(this.#define(document));
     autoRouter.start();
@@ -272,12 +277,18 @@ export class Gateway implements Closable {
       return { ...plan, maxConnections, options: tcpListenerOptions(streams[index]!, document) };
     });
     const udp = listeners.udp.map((plan) => ({ ...plan, maxConnections }));
-    const limitsSources = [...http, ...tcp].some(({ options }) => options.sourceLimit > 0);
+    const limitsSources =
+      [...http, ...tcp].some(({ options }) => options.sourceLimit > 0) ||
+      udp.some(({ maxSessionsPerSource }) => maxSessionsPerSource > 0);
     const sources = limitsSources ? allocateSourceCounts(workers, random.below(2 ** 32)) : null;
-    const seed = (index: number): WorkerSeed => ({
+    const sessions = udp.reduce((total, { maxSessions }) => total + maxSessions, 0);
+    const exchanges = workers > 1 && udp.length > 0;
+    const owners = exchanges ? allocateSessionOwners(workers, sessions, random.below(2 ** 32)) : null;
+    const seed = (index: number): Omit<WorkerSeed, 'links'> => ({
       index,
       memory: statistics.memory,
       sources,
+      owners,
       httpListeners: http,
       tcpListeners: tcp,
       udpListeners: udp,
@@ -291,6 +302,7 @@ export class Gateway implements Closable {
       gone: (worker: number) => {
         nodeSlots.workerGone(worker);
         if (sources) clearSourceCounts(sources, worker);
+        if (owners) clearSessionOwners(owners, worker);
         statistics.closeConnectionsOf(
           worker,
           plans.map(({ slot }) => slot),

@@ -52,6 +52,7 @@ export class Publisher {
   #routes: readonly PlannedRoute[] = [];
   #streamRoutes: readonly PlannedStreamRoute[] = [];
   #certificates: readonly PlannedCertificate[] = [];
+  #ticketKey: Uint8Array | null = null;
   #version = 1;
 
   constructor(parts: PublisherParts) {
@@ -92,7 +93,16 @@ export class Publisher {
       routes: this.#routes,
       streamRoutes: this.#streamRoutes,
       certificates: this.#certificates,
+      ticketKey: this.#ticketKey,
     };
+  }
+
+  /** From now on session tickets are encrypted with this key; what was encrypted with the one before can't be read any more. */
+  replaceTicketKey(key: Uint8Array): void {
+    this.#ticketKey = key;
+    this.#version += 1;
+    const nothing = { upstreams: [], nodeChanges: [], removedUpstreams: [], routes: null, streamRoutes: null };
+    this.#parts.publish({ version: this.#version, ...nothing, ticketKey: key });
   }
 
   /**

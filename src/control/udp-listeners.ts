@@ -52,8 +52,9 @@ function planOf(entry: StreamListenSettings, address: Address, slot: number, wor
     options: PLAIN_LISTENER,
     idleTimeoutMs: idle_timeout * 1000,
     responses: responses ?? null,
-    maxSessions: Math.ceil(max_sessions / workers),
-    maxSessionsPerSource: Math.ceil(max_sessions_per_source / workers),
+    maxSessions: max_sessions,
+    evenShare: Math.max(1, Math.floor(max_sessions / workers)),
+    maxSessionsPerSource: max_sessions_per_source,
   };
 }
 

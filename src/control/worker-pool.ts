@@ -1,10 +1,11 @@
-import { Worker as Thread } from 'node:worker_threads';
+import { MessageChannel, Worker as Thread } from 'node:worker_threads';
 import { Backoff } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import { HeadgateError, reasonOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Random } from '../core/random.ts';
 import type { Closable } from '../core/scope.ts';
+import type { WorkerLink } from '../l4/udp-exchange.ts';
 import { replayEvent } from '../telemetry/forwarded-log.ts';
 import type { ExplainQuestion, Explanation } from '../upstream/explanation.ts';
 import type { NodeAlarm } from '../upstream/handle.ts';
@@ -57,7 +58,7 @@ export interface WorkerPoolParts {
   readonly random: Random;
   readonly log: Log;
   /** What a worker starts from, made anew for each thread. */
-  seed(index: number): WorkerSeed;
+  seed(index: number): Omit<WorkerSeed, 'links'>;
   readonly events: WorkerEvents;
 }
 
@@ -154,7 +155,13 @@ export class WorkerPool implements Closable {
   #launch(seat: Seat): void {
     const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
     const entry = new URL(`../worker/entry.${extension}`, import.meta.url);
-    const thread = new Thread(entry, { workerData: this.#parts.seed(seat.index), name: `worker-${seat.index}` });
+    const seed = this.#parts.seed(seat.index);
+    const links = seed.owners ? this.#link(seat) : [];
+    const thread = new Thread(entry, {
+      workerData: { ...seed, links } satisfies WorkerSeed,
+      transferList: links.map(({ port }) => port),
+      name: `worker-${seat.index}`,
+    });
     seat.thread = thread;
     seat.startedAt = this.#parts.clock.now();
     thread.on('message', (message: FromWorker) => this.#receive(seat, message));
@@ -165,6 +172,18 @@ export class WorkerPool implements Closable {
       });
     });
     thread.on('exit', () => this.#gone(seat, thread));
+  }
+
+  /** A way from each worker that is there to the one that comes. */
+  #link(seat: Seat): WorkerLink[] {
+    const links: WorkerLink[] = [];
+    for (const { index, thread } of this.#seats) {
+      if (index === seat.index || !thread) continue;
+      const { port1, port2 } = new MessageChannel();
+      thread.postMessage({ type: 'link', link: { worker: seat.index, port: port2 } } satisfies ToWorker, [port2]);
+      links.push({ worker: index, port: port1 });
+    }
+    return links;
   }
 
   #gone(seat: Seat, thread: Thread): void {

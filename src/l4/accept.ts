@@ -60,6 +60,7 @@ export class AcceptingSocket {
       tls === null
         ? null
         : new TlsTerminator({
+            name: plan.name,
             tls,
             wheel: plane.wheel,
             snapshots: plane.snapshots,

@@ -28,9 +28,9 @@ interface Group {
 }
 
 /**
- * Ends the connections to nodes that have left their upstream or turned unhealthy, as the upstream asks for: at once, or when a
- * time is over and the node has not come back. While no node of the upstream is healthy, health ends nothing: the checks may be
- * what is wrong, and there is no better place to go.
+ * Ends the connections to nodes that have left their upstream, were disabled by an operator, or have turned unhealthy, as the
+ * upstream asks for: at once, or when a time is over and the node has not come back. While no node that takes new traffic is
+ * healthy, health ends nothing: the checks may be what is wrong, and there is no better place to go.
  */
 export class Departures {
   readonly #wheel: TimerWheel;
@@ -105,9 +105,10 @@ export class Departures {
   #settle(group: Group): void {
     const closeAfter = closeAfterOf(group);
     const members = new Set(group.handles);
-    const healthMatters = group.handles.some((handle) => !this.#isUnhealthy(handle));
+    const healthMatters = group.handles.some((handle) => handle.baseWeight > 0 && !this.#isUnhealthy(handle));
     for (const [handle, node] of [...group.nodes]) {
-      const gone = !members.has(handle) || (healthMatters && this.#isUnhealthy(handle));
+      const isOut = !members.has(handle) || !handle.acceptsBound;
+      const gone = isOut || (healthMatters && this.#isUnhealthy(handle));
       if (closeAfter === null || !gone) {
         node.gone = false;
         this.#wheel.disarm(node.timer);

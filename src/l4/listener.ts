@@ -9,6 +9,7 @@ import type { NodeTable } from '../upstream/node-table.ts';
 import type { SnapshotSource } from '../upstream/snapshot.ts';
 import type { Departures } from './departures.ts';
 import type { SourceCounts } from './source-counts.ts';
+import type { UdpExchange } from './udp-exchange.ts';
 
 /** What every listener of a worker shares. */
 export interface DataPlane {
@@ -23,6 +24,8 @@ export interface DataPlane {
   readonly listenerSums: CounterSums;
   /** Null when no listener limits its sources. */
   readonly sources: SourceCounts | null;
+  /** Null when no other worker could have a session. */
+  readonly exchange: UdpExchange | null;
   readonly departures: Departures;
   readonly routeBreakers: BreakerCells;
 }
@@ -71,4 +74,6 @@ export interface Listener extends Closable {
   drain(): void;
   /** `drain`, waits for the connections until `deadline`, then cuts what is left. */
   close(deadline: number): Promise<void>;
+  /** The thread ends at this moment: breaks what is open, so that nothing looks finished that is not. */
+  abandon(): void;
 }

@@ -16,14 +16,14 @@ export function allocateSourceCounts(workers: number, seed: number): SourceMemor
   return { blocks: Array.from({ length: workers }, () => new SharedArrayBuffer(bytes)), seed };
 }
 
-/** Control thread: a dead worker has no connections any more. */
+/** Control thread: a dead worker has no connections and no sessions any more. */
 export function clearSourceCounts(memory: SourceMemory, worker: number): void {
   const block = memory.blocks[worker];
   if (block) new Int32Array(block).fill(0);
 }
 
 /**
- * Connections by source address, over all workers, in bounded memory.
+ * Connections and UDP sessions by source address, over all workers, in bounded memory.
  *
  * A worker counts its own by a 32-bit hash. It tells the others by a count-min sketch (Cormode and Muthukrishnan 2005) in shared
  * memory: each worker writes its own block and reads those of all. A source may be taken for busier than it is where it
@@ -34,7 +34,7 @@ export class SourceCounts {
   readonly #own: Int32Array;
   readonly #others: readonly Int32Array[];
   readonly #seed: number;
-  readonly #exact = new Map<string, number>();
+  readonly #exact = new Map<number, number>();
 
   constructor(memory: SourceMemory, worker: number) {
     const blocks = memory.blocks.map((block) => new Int32Array(block));
@@ -46,7 +46,7 @@ export class SourceCounts {
   /** Counts one in unless the source has `maximum` already. `scope` keeps listeners apart. False when it has. */
   enter(scope: number, ip: string, maximum: number): boolean {
     const hash = this.#hash(scope, ip);
-    const key = `${scope} ${hash}`;
+    const key = keyOf(scope, hash);
     const own = this.#exact.get(key) ?? 0;
     if (own + this.#elsewhere(hash) >= maximum) return false;
     this.#exact.set(key, own + 1);
@@ -57,7 +57,7 @@ export class SourceCounts {
   /** Counts out what `enter` counted in. */
   leave(scope: number, ip: string): void {
     const hash = this.#hash(scope, ip);
-    const key = `${scope} ${hash}`;
+    const key = keyOf(scope, hash);
     const left = (this.#exact.get(key) ?? 0) - 1;
     if (left > 0) this.#exact.set(key, left);
     else this.#exact.delete(key);
@@ -83,6 +83,10 @@ export class SourceCounts {
     }
     return least;
   }
+}
+
+function keyOf(scope: number, hash: number): number {
+  return scope * 2 ** 32 + (hash >>> 0);
 }
 
 /** Rows draw independent bits from the hash by double hashing. */

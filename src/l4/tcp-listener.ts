@@ -90,13 +90,19 @@ export class TcpListener implements Listener {
     this.#plane.wheel.remove(this.#countTimer);
   }
 
+  abandon(): void {
+    this.#cutAll();
+  }
+
   #cutAt(deadline: number): Timer {
     const { clock } = this.#plane;
-    return clock.after(Math.max(0, deadline - clock.now()), () => {
-      for (const stream of this.#streams) stream.cut('SHUTDOWN');
-      for (const socket of this.#undecided) reset(socket);
-      this.#accepting.cutEntering();
-    });
+    return clock.after(Math.max(0, deadline - clock.now()), () => this.#cutAll());
+  }
+
+  #cutAll(): void {
+    for (const stream of this.#streams) stream.cut('SHUTDOWN');
+    for (const socket of this.#undecided) reset(socket);
+    this.#accepting.cutEntering();
   }
 
   #accept(socket: Socket, peers: ConnectionPeers): void {

@@ -1,13 +1,16 @@
+import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
 import { reasonOf } from '../core/errors.ts';
 import { type TimerWheel, WheelTimer } from '../core/timer-wheel.ts';
 import type { PlannedCertificate } from '../upstream/plan.ts';
-import type { SnapshotSource } from '../upstream/snapshot.ts';
+import type { Snapshot, SnapshotSource } from '../upstream/snapshot.ts';
 import type { ListenerTls } from './listener.ts';
 import { patternsOf } from './server-names.ts';
 
 const HANDSHAKE_MS = 10_000;
+/** How long a client may resume its session; OpenSSL would give it two hours. */
+const SESSION_SECONDS = 300;
 
 interface Handshake {
   readonly timer: WheelTimer;
@@ -17,6 +20,8 @@ interface Handshake {
 }
 
 export interface TlsTerminatorOptions {
+  /** Name of the listener: a session that began at one is not resumed at another, which may show another certificate. */
+  readonly name: string;
   readonly tls: ListenerTls;
   readonly wheel: TimerWheel;
   readonly snapshots: SnapshotSource;
@@ -24,7 +29,11 @@ export interface TlsTerminatorOptions {
   onFailed(reason: string): void;
 }
 
-/** The TLS side of a listener: handshakes with the certificate for the name that the client asks for. */
+/**
+ * The TLS side of a listener: handshakes with the certificate for the name that the client asks for. Sessions are resumed by
+ * tickets (RFC 5077, RFC 8446 section 2.2) that every worker can read: OpenSSL takes their key from the server's own context,
+ * whichever certificate is shown.
+ */
 export class TlsTerminator {
   readonly #options: TlsTerminatorOptions;
   /** Never listens: it is given connections. */
@@ -33,19 +42,24 @@ export class TlsTerminator {
   readonly #handshakes = new Map<string, Handshake>();
   /** By id. */
   readonly #contexts = new Map<string, { readonly of: PlannedCertificate; readonly context: SecureContext }>();
+  readonly #sessionIdContext: string;
   #known: readonly PlannedCertificate[] = [];
+  #ticketKey: Uint8Array | null = null;
   #names = new Map<string, PlannedCertificate>();
 
   constructor(options: TlsTerminatorOptions) {
     this.#options = options;
+    this.#sessionIdContext = createHash('sha256').update(options.name).digest('hex').slice(0, 32);
     this.#server = createServer({
       minVersion: 'TLSv1.2',
+      sessionIdContext: this.#sessionIdContext,
+      sessionTimeout: SESSION_SECONDS,
       SNICallback: (name, answer) => this.#choose(name, answer),
     });
     this.#server.on('secureConnection', (secure) => this.#secured(secure));
     this.#server.on('tlsClientError', (error, secure) => this.#failed(error, secure));
-    options.snapshots.onReplaced((snapshot) => this.#learn(snapshot.certificates));
-    this.#learn(options.snapshots.current.certificates);
+    options.snapshots.onReplaced((snapshot) => this.#learn(snapshot));
+    this.#learn(options.snapshots.current);
   }
 
   /** Begins a handshake on a connection. `done` is called if it succeeds; if not, the connection is closed. */
@@ -83,7 +97,11 @@ export class TlsTerminator {
     secure.destroy();
   }
 
-  #learn(certificates: readonly PlannedCertificate[]): void {
+  #learn({ certificates, ticketKey }: Snapshot): void {
+    if (ticketKey !== null && ticketKey !== this.#ticketKey) {
+      this.#ticketKey = ticketKey;
+      this.#server.setTicketKeys(Buffer.from(ticketKey));
+    }
     if (certificates === this.#known) return;
     this.#known = certificates;
     this.#names = new Map();
@@ -91,7 +109,15 @@ export class TlsTerminator {
       for (const name of certificate.names) if (!this.#names.has(name)) this.#names.set(name, certificate);
     }
     const own = certificates.find(({ id }) => id === this.#options.tls.certificate);
-    if (own) this.#server.setSecureContext({ cert: own.cert, key: own.key, minVersion: 'TLSv1.2' });
+    if (own) this.#show(own);
+  }
+
+  /** The server's own context is replaced, and with it what is said of sessions. */
+  #show({ cert, key }: PlannedCertificate): void {
+    this.#server.setSecureContext({
+      ...{ cert, key, minVersion: 'TLSv1.2', sessionIdContext: this.#sessionIdContext },
+      ...(this.#ticketKey ? { ticketKeys: Buffer.from(this.#ticketKey) } : {}),
+    });
   }
 
   #choose(name: string, answer: (error: Error | null, context?: SecureContext) => void): void {

@@ -47,6 +47,11 @@ export class UdpBinding {
     return [...this.#sockets.keys()];
   }
 
+  /** The socket on one of them. */
+  at(host: string): LocalSocket | undefined {
+    return this.#sockets.get(host);
+  }
+
   /** Binds; resolves with the address as planned, and the port. Rejects with LISTEN_FAILED. */
   async open(): Promise<Address> {
     const { host, port } = this.#plan.address;

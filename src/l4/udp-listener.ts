@@ -9,6 +9,7 @@ import { localAddresses } from './local-addresses.ts';
 import { SparseLog } from './sparse-log.ts';
 import { StreamRouter } from './stream-router.ts';
 import { UdpBinding } from './udp-binding.ts';
+import type { ForeignDatagram, UdpExchange } from './udp-exchange.ts';
 import type { LocalSocket } from './udp-local-socket.ts';
 import type { UdpListenerPlan } from './udp-plan.ts';
 import { type UdpEnd, type UdpHost, UdpSession } from './udp-session.ts';
@@ -25,12 +26,13 @@ const COUNT_MS = 10_000;
 /** How long a drain waits for answers. */
 const DRAIN_MS = 5000;
 
+type Client = Pick<RemoteInfo, 'address' | 'port'>;
+
 /** Relays datagrams between clients and nodes of the upstreams that the stream routes name, by sessions. */
 export class UdpListener implements Listener {
   readonly name: string;
   readonly #plan: UdpListenerPlan;
   readonly #plane: DataPlane;
-  readonly #maxSessions: number;
   readonly #binding: UdpBinding;
   readonly #log: SparseLog;
   readonly #sessions = new UdpSessions();
@@ -49,7 +51,6 @@ export class UdpListener implements Listener {
     this.#plan = plan;
     this.#plane = plane;
     this.#idleTicks = Math.max(1, Math.min(IDLE_TICKS, Math.floor(plan.idleTimeoutMs / LEAST_TICK_MS)));
-    this.#maxSessions = Math.min(plan.maxSessions, plan.maxConnections);
     this.#log = new SparseLog(plane.log, plane.clock);
     this.#host = {
       plane,
@@ -76,7 +77,8 @@ export class UdpListener implements Listener {
 
   async start(): Promise<Address> {
     const address = await this.#binding.open();
-    const { snapshots } = this.#plane;
+    const { snapshots, exchange } = this.#plane;
+    exchange?.onDatagram(this.#plan.slot, (foreign) => this.#receivedElsewhere(foreign));
     let routes = snapshots.current.streamRoutes;
     this.#router = new StreamRouter(routes, address.port, 'udp');
     snapshots.onReplaced((snapshot) => {
@@ -108,31 +110,84 @@ export class UdpListener implements Listener {
     await this.#binding.close();
   }
 
+  /** There is no way to tell a client. */
+  abandon(): void {}
+
   #received(local: LocalSocket, datagram: Buffer, from: RemoteInfo): void {
     const key = sessionKey(local.id, from.port);
-    const session = this.#sessions.find(from.address, key) ?? this.#admit(local, key, from);
-    if (!session) return;
-    session.fromClient(datagram);
+    const known = this.#sessions.find(from.address, key);
+    if (known) return known.fromClient(datagram);
+    const { exchange } = this.#plane;
+    const mark = exchange === null ? 0 : exchange.owners.markOf(this.#plan.slot, local.host, from.address, from.port);
+    if (exchange !== null && this.#handOver(exchange, mark, local, datagram, from)) return;
+    this.#admit(local, key, from, mark)?.fromClient(datagram);
   }
 
-  #admit(local: LocalSocket, key: number, from: RemoteInfo): UdpSession | null {
+  /** False when no other worker has the client's session. */
+  #handOver(
+    exchange: UdpExchange,
+    mark: number,
+    { host: local }: LocalSocket,
+    datagram: Buffer,
+    { address, port }: RemoteInfo,
+  ): boolean {
+    const owner = exchange.owners.ownerOf(mark);
+    if (owner < 0) return false;
+    const result = exchange.send(owner, { slot: this.#plan.slot, local, address, port, datagram });
+    if (result === 'full') this.#add(ListenerField.dropped);
+    return result !== 'gone';
+  }
+
+  /** Another worker takes the session for one of this one. If it is not, or has just ended, it becomes one. */
+  #receivedElsewhere({ local: host, address, port, datagram }: ForeignDatagram): void {
+    const { exchange } = this.#plane;
+    const local = this.#binding.at(host);
+    if (!local || !exchange) return;
+    const key = sessionKey(local.id, port);
+    const mark = exchange.owners.markOf(this.#plan.slot, host, address, port);
+    const session = this.#sessions.find(address, key) ?? this.#admit(local, key, { address, port }, mark);
+    session?.fromClient(Buffer.from(datagram.buffer, datagram.byteOffset, datagram.byteLength));
+  }
+
+  #admit(local: LocalSocket, key: number, from: Client, mark: number): UdpSession | null {
     // Nothing can be sent to port 0.
     if (this.#host.draining || from.port === 0) return null;
-    const { maxSessionsPerSource } = this.#plan;
-    if (maxSessionsPerSource > 0 && this.#sessions.countOf(from.address) >= maxSessionsPerSource) {
-      this.#add(ListenerField.refused);
-      this.#log.warn('udp.source-full', 'a client address has all the sessions that one may have', {
-        ...{ listener: this.name, client: from.address },
-      });
-      return null;
-    }
-    if (this.#sessions.size >= this.#maxSessions) this.#evict();
+    if (!this.#enter(from.address)) return null;
+    if (this.#isFull()) this.#evict();
     const session = new UdpSession(local, key, from.address, from.port, this.#host);
     if (this.#sessions.size === 0) this.#arm();
     session.usedAt = this.#tick;
+    session.mark = mark;
+    this.#plane.exchange?.owners.begin(mark);
     this.#sessions.add(session);
     this.#add(ListenerField.accepted);
     return session;
+  }
+
+  /** Counts the source's session in; false when it has all that one may have. */
+  #enter(address: string): boolean {
+    const { slot, maxSessionsPerSource } = this.#plan;
+    if (maxSessionsPerSource === 0 || this.#plane.sources?.enter(slot, address, maxSessionsPerSource)) return true;
+    this.#add(ListenerField.refused);
+    this.#log.warn('udp.source-full', 'a client address has all the sessions that one may have', {
+      ...{ listener: this.name, client: address },
+    });
+    return false;
+  }
+
+  /** Whether one more must take the place of another one here. */
+  #isFull(): boolean {
+    const { size } = this.#sessions;
+    const { evenShare, maxConnections } = this.#plan;
+    return size >= maxConnections || (size >= evenShare && this.#excess() >= 0);
+  }
+
+  /** By how much the sessions of all workers exceed what there may be; below 0 when there is room. */
+  #excess(): number {
+    const { slot, maxSessions } = this.#plan;
+    const { listenerSums } = this.#plane;
+    const closed = listenerSums.sum(slot, ListenerField.closed);
+    return listenerSums.sum(slot, ListenerField.accepted) - closed - maxSessions;
   }
 
   #evict(): void {
@@ -153,8 +208,11 @@ export class UdpListener implements Listener {
   }
 
   #ended(session: UdpSession, end: UdpEnd, detail: string): void {
+    const { slot, maxSessionsPerSource } = this.#plan;
     this.#sessions.remove(session);
     this.#add(ListenerField.closed);
+    this.#plane.exchange?.owners.end(session.mark);
+    if (maxSessionsPerSource > 0) this.#plane.sources?.leave(slot, session.address);
     if (end === 'no-route' || end === 'no-node' || end === 'shortage') {
       this.#add(ListenerField.refused);
       const fields = { listener: this.name, route: session.route?.id ?? null, reason: end };
@@ -183,7 +241,17 @@ export class UdpListener implements Listener {
       if (this.#tick - last.usedAt <= this.#idleTicks) break;
       last.end('idle');
     }
+    this.#giveBack();
     if (this.#sessions.size > 0) this.#armIdle();
+  }
+
+  /**
+   * A worker that has its even share or more gives up its oldest for a new one when there are as many sessions as there may
+   * be; one that has less takes what it is sure of, and then those that have more shed theirs.
+   */
+  #giveBack(): void {
+    const surplus = Math.min(this.#excess(), this.#sessions.size - this.#plan.evenShare);
+    for (let count = 0; count < surplus; count++) this.#evict();
   }
 
   #count(): void {

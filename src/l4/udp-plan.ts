@@ -6,8 +6,10 @@ export interface UdpListenerPlan extends ListenerPlan {
   readonly idleTimeoutMs: number;
   /** Replies to each datagram of a client after which its session ends; null when their number is not known. */
   readonly responses: number | null;
-  /** Sessions of this worker. */
+  /** Sessions of all workers. */
   readonly maxSessions: number;
-  /** Sessions of this worker with one client address; 0 for no bound. */
+  /** Of these each worker is sure of so many, however many the others have; 1 or more. */
+  readonly evenShare: number;
+  /** Sessions of all workers with one client address; 0 for no bound. */
   readonly maxSessionsPerSource: number;
 }

@@ -58,6 +58,8 @@ export class UdpSession implements LegOwner {
   /** Neighbours in the order of last use; the table's. */
   older: UdpSession | null = null;
   newer: UdpSession | null = null;
+  /** By what other workers know it; 0 where there are none. */
+  mark = 0;
   /** When it was last used, in the listener's own count of time. */
   usedAt = 0;
   readonly #host: UdpHost;
@@ -230,6 +232,10 @@ export class UdpSession implements LegOwner {
     const upstream = this.#upstream;
     if (!upstream) {
       this.end('no-route', this.#route ? 'the upstream of the route does not exist' : 'no stream route matches');
+      return false;
+    }
+    if (upstream.plan.stream?.tls) {
+      this.end('no-route', `upstream ${upstream.plan.id} wants TLS, which datagrams can't be sent by`);
       return false;
     }
     this.#context.hash = upstream.plan.hash === null ? 0 : hashAddress(this.address);

@@ -38,11 +38,6 @@ export class UdpSessions {
     return this.#sources.get(address)?.sessions.get(key);
   }
 
-  /** Sessions of a client address. */
-  countOf(address: string): number {
-    return this.#sources.get(address)?.sessions.size ?? 0;
-  }
-
   add(session: UdpSession): void {
     let source = this.#sources.get(session.address);
     if (!source) {

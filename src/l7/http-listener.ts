@@ -102,6 +102,11 @@ export class HttpListener implements Listener, ConnectionOwner {
     return this.#closing;
   }
 
+  abandon(): void {
+    for (const connection of this.#connections) connection.destroy();
+    this.#accepting.cutEntering();
+  }
+
   connectionClosed(connection: ClientConnection): void {
     if (this.#connections.delete(connection) && this.#connections.size === 0) this.#whenEmpty?.();
   }
@@ -109,10 +114,7 @@ export class HttpListener implements Listener, ConnectionOwner {
   async #close(deadline: number): Promise<void> {
     this.drain();
     const { clock } = this.plane;
-    const timer = clock.after(Math.max(0, deadline - clock.now()), () => {
-      for (const connection of this.#connections) connection.destroy();
-      this.#accepting.cutEntering();
-    });
+    const timer = clock.after(Math.max(0, deadline - clock.now()), () => this.abandon());
     await this.#accepting.stop();
     // A tunnel may end a little after its client.
     if (this.#connections.size > 0) await new Promise<void>((resolve) => (this.#whenEmpty = resolve));

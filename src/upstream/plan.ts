@@ -229,4 +229,6 @@ export interface PlanPatch {
   readonly streamRoutes: readonly PlannedStreamRoute[] | null;
   /** The whole list, when any certificate changed. */
   readonly certificates?: readonly PlannedCertificate[] | null;
+  /** What listeners that end TLS encrypt their session tickets with, when it changed: 48 bytes. */
+  readonly ticketKey?: Uint8Array | null;
 }

@@ -13,6 +13,8 @@ export class Snapshot {
   readonly streamRoutes: readonly PlannedStreamRoute[];
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly certificates: readonly PlannedCertificate[];
+  /** Null when workers need not understand each other's session tickets. */
+  readonly ticketKey: Uint8Array | null;
   users = 0;
 
   constructor(
@@ -21,12 +23,14 @@ export class Snapshot {
     streamRoutes: readonly PlannedStreamRoute[],
     upstreams: ReadonlyMap<string, Upstream>,
     certificates: readonly PlannedCertificate[] = [],
+    ticketKey: Uint8Array | null = null,
   ) {
     this.version = version;
     this.routes = routes;
     this.streamRoutes = streamRoutes;
     this.upstreams = upstreams;
     this.certificates = certificates;
+    this.ticketKey = ticketKey;
   }
 }
 

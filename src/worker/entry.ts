@@ -19,6 +19,7 @@ try {
     send,
   });
   port.on('message', (message: ToWorker) => worker.receive(message));
+  process.on('exit', () => worker.abandon());
   await worker.start();
 } catch (error) {
   const known = error instanceof HeadgateError;

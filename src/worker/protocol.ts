@@ -1,5 +1,7 @@
 import type { ListenerPlan } from '../l4/listener.ts';
+import type { OwnerMemory } from '../l4/session-owners.ts';
 import type { SourceMemory } from '../l4/source-counts.ts';
+import type { WorkerLink } from '../l4/udp-exchange.ts';
 import type { UdpListenerPlan } from '../l4/udp-plan.ts';
 import type { CountersMemory } from '../telemetry/counters.ts';
 import type { ForwardedEvent } from '../telemetry/forwarded-log.ts';
@@ -42,12 +44,16 @@ export interface WorkerSeed {
   readonly memory: SharedMemory;
   /** Connections by source; null when no listener limits them. */
   readonly sources: SourceMemory | null;
+  /** Which worker has which UDP session; null where there is one worker, or no UDP. */
+  readonly owners: OwnerMemory | null;
   readonly httpListeners: readonly ListenerPlan[];
   readonly tcpListeners: readonly ListenerPlan[];
   readonly udpListeners: readonly UdpListenerPlan[];
   readonly settings: DataPathSettings;
   /** The whole plan, as a patch to nothing. */
   readonly plan: PlanPatch;
+  /** The workers that were there before it. */
+  readonly links: readonly WorkerLink[];
 }
 
 export type ToWorker =
@@ -55,6 +61,8 @@ export type ToWorker =
   /** Stop accepting, finish what is under way, cut what is left at `deadline` (monotonic milliseconds), and end. Sent again, it moves the deadline. */
   | { readonly type: 'close'; readonly deadline: number }
   | { readonly type: 'reopen-logs' }
+  /** Another worker has come. */
+  | { readonly type: 'link'; readonly link: WorkerLink }
   | { readonly type: 'explain'; readonly id: number; readonly question: ExplainQuestion };
 
 export type FromWorker =

@@ -69,6 +69,7 @@ export class SnapshotStore implements SnapshotSource {
         patch.streamRoutes ?? previous.streamRoutes,
         upstreams,
         patch.certificates ?? previous.certificates,
+        patch.ticketKey ?? previous.ticketKey,
       ),
     );
   }

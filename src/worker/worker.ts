@@ -5,8 +5,10 @@ import type { Random } from '../core/random.ts';
 import { TimerWheel } from '../core/timer-wheel.ts';
 import { Departures } from '../l4/departures.ts';
 import type { DataPlane, Listener } from '../l4/listener.ts';
+import { SessionOwners } from '../l4/session-owners.ts';
 import { SourceCounts } from '../l4/source-counts.ts';
 import { TcpListener } from '../l4/tcp-listener.ts';
+import { UdpExchange } from '../l4/udp-exchange.ts';
 import { UdpListener } from '../l4/udp-listener.ts';
 import { explain } from '../l7/explain.ts';
 import { HttpListener } from '../l7/http-listener.ts';
@@ -69,10 +71,12 @@ export class Worker {
       listenerCounters: new CounterBlock(memory.counters.listeners, index),
       listenerSums: new CounterSums(memory.counters.listeners),
       sources: seed.sources && new SourceCounts(seed.sources, index),
+      exchange: seed.owners && new UdpExchange(new SessionOwners(seed.owners, index)),
       departures: new Departures(this.#wheel, snapshots, ({ slot }) => table.health(slot) === Health.unhealthy),
       routeBreakers: new BreakerCells(memory.breakers.routes),
     };
     this.#plane = plane;
+    for (const link of seed.links) plane.exchange?.connect(link);
     const httpSettings = {
       headTimeoutMs: http.headTimeoutMs,
       idleTimeoutMs: http.idleTimeoutMs,
@@ -96,6 +100,11 @@ export class Worker {
     this.#pulse(this.#ports.clock.now() + PULSE_MS);
   }
 
+  /** The thread ends at this moment, because of a bug. */
+  abandon(): void {
+    for (const listener of this.#listeners) listener.abandon();
+  }
+
   receive(message: ToWorker): void {
     switch (message.type) {
       case 'patch':
@@ -104,6 +113,9 @@ export class Worker {
         return;
       case 'close':
         void this.close(message.deadline);
+        return;
+      case 'link':
+        this.#plane.exchange?.connect(message.link);
         return;
       case 'reopen-logs':
         this.#accessLog?.reopen();
@@ -142,6 +154,7 @@ export class Worker {
     await this.#untilServed();
     const cut = this.#connections();
     await Promise.all(this.#listeners.map((listener) => listener.close(this.#deadline)));
+    this.#plane.exchange?.close();
     this.#wheel.close();
     await this.#accessLog?.close(this.#ports.clock.now() + 1000);
     this.#ports.send({ type: 'closed', cut });

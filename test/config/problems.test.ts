@@ -255,6 +255,16 @@ const CASES: readonly (readonly [string, string, ...string[]])[] = [
     'c.yaml:1:149: upstreams[0].scheme: "tls" is for TCP only (the route "a" sends datagrams to it)',
   ],
   [
+    'a route for TCP and UDP whose nodes speak TLS',
+    '{stream_listen: [{address: "a:53", protocol: udp}, {address: "a:53"}], stream_routes: [{id: a, server_port: 53, upstream: {nodes: {}, scheme: tls}}]}',
+    'c.yaml:1:88: stream_routes[0]: would send datagrams of a UDP listener in the clear, although its upstream has scheme: tls (add protocol: tcp)',
+  ],
+  [
+    'a route for TCP and UDP whose nodes want a PROXY header',
+    '{stream_listen: [{address: "a:0", protocol: udp}], stream_routes: [{id: a, server_port: 53, upstream_id: u}], upstreams: [{id: u, nodes: {}, proxy_protocol: 2}]}',
+    'c.yaml:1:68: stream_routes[0]: would send datagrams of a UDP listener without a PROXY header (add protocol: tcp)',
+  ],
+  [
     'TLS settings that nobody reads',
     `stream_routes: [{id: 1, upstream: {nodes: {}, tls: {verify: false}}}]`,
     'c.yaml:1:52: stream_routes[0].upstream.tls: has no effect without scheme: tls (add scheme: tls)',

@@ -85,6 +85,17 @@ describe('streams whose node goes', () => {
     await until(() => peer.ending === 'ECONNRESET');
   });
 
+  test('a node that takes no new traffic is no better place to go', async () => {
+    const { clock, proxy, peer } = await setup({ closeAfter: 0 });
+    proxy.table.setHealth(0, Health.unhealthy);
+    proxy.table.setHealth(1, Health.healthy);
+    const other = first.get(proxy) ?? proxy.snapshots.current.upstreams.get('u')!;
+    other.handles[1]!.baseWeight = 0;
+    clock.advance(5000);
+    peer.socket.write('y');
+    await until(() => peer.text === 'xy');
+  });
+
   test('an unhealthy node is as good as gone, but not while there is no healthy one', async () => {
     const { clock, proxy, peer } = await setup({ closeAfter: 0 });
     proxy.table.setHealth(0, Health.unhealthy);

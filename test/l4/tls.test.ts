@@ -153,6 +153,35 @@ describe('TLS of streams', { timeout: 15_000 }, () => {
     await until(() => old.text === 'still');
   });
 
+  test('a session ticket is good at every worker, until its key is replaced', async () => {
+    const node = await backend();
+    const options = { ports: [node.port], listener: { tls: { certificate: 'own' } }, certificates: certificates() };
+    const workers = [await plane(options), await plane(options)] as const;
+    const share = (key: number) => {
+      for (const { snapshots } of workers) {
+        const { version, streamRoutes, upstreams, certificates: known } = snapshots.current;
+        const ticketKey = new Uint8Array(48).fill(key);
+        snapshots.replace(new Snapshot(version + 1, [], streamRoutes, upstreams, known, ticketKey));
+      }
+    };
+    let session: Buffer | undefined;
+    const resumes = async (proxy: TcpPlane) => {
+      const peer = await secureClient(proxy, {
+        ...{ ca: other.cert, servername: 'a.other.example', maxVersion: 'TLSv1.2' },
+        ...(session ? { session } : {}),
+      });
+      assert.equal(peer.failure, null);
+      session = peer.socket.getSession();
+      return peer.socket.isSessionReused();
+    };
+    share(1);
+    assert.equal(await resumes(workers[0]), false);
+    assert.equal(await resumes(workers[1]), true);
+    share(2);
+    assert.equal(await resumes(workers[1]), false);
+    assert.equal(await resumes(workers[0]), true);
+  });
+
   test('a handshake that fails or never ends is closed and counted, and no node hears of it', async () => {
     const clock = new FakeClock();
     const node = await backend();

@@ -228,6 +228,18 @@ describe('UDP session', { timeout: 60_000 }, () => {
     assert.equal(proxy.log.events[0]!.fields.reason, 'no-route');
   });
 
+  test('nothing is sent in the clear to nodes that speak TLS, whatever a route says', async (t) => {
+    const fixture = new UdpFixture(t);
+    const tls = { serverName: null, verify: true, ca: null, cert: null, key: null };
+    const upstream = { stream: { proxyProtocol: 0, tls, closeAfter: null } } as const;
+    const { nodes, proxy } = await fixture.proxy(1, { upstream });
+    const client = await fixture.client();
+    client.send('secret', proxy.port);
+    await until(() => proxy.count(ListenerField.refused) === 1);
+    assert.equal(proxy.log.events[0]!.fields.reason, 'no-route');
+    assert.deepEqual(nodes[0]!.messages, []);
+  });
+
   test('the name of a node is looked up while the first datagrams wait, in order and bounded', async (t) => {
     const fixture = new UdpFixture(t);
     const node4 = await fixture.node();

@@ -84,6 +84,7 @@ export class TestPlane {
       listenerCounters: new CounterBlock(this.counters.listeners, 0),
       listenerSums: new CounterSums(this.counters.listeners),
       sources: null,
+      exchange: null,
       departures: new Departures(this.wheel, this.snapshots, () => false),
       routeBreakers: this.routeBreakers,
     };

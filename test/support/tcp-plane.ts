@@ -124,6 +124,7 @@ export class TcpPlane {
       listenerCounters: new CounterBlock(counters.listeners, 0),
       listenerSums: this.listenerSums,
       sources: new SourceCounts(allocateSourceCounts(1, 1), 0),
+      exchange: null,
       departures: new Departures(
         this.wheel,
         this.snapshots,

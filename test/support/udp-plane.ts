@@ -5,10 +5,12 @@ import { seededRandom } from '../../src/core/random.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { Departures } from '../../src/l4/departures.ts';
 import { type DataPlane, PLAIN_LISTENER } from '../../src/l4/listener.ts';
+import { allocateSourceCounts, SourceCounts, type SourceMemory } from '../../src/l4/source-counts.ts';
+import type { UdpExchange } from '../../src/l4/udp-exchange.ts';
 import { UdpListener } from '../../src/l4/udp-listener.ts';
 import type { UdpListenerPlan } from '../../src/l4/udp-plan.ts';
 import { CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
-import { allocateAllCounters, NodeField } from '../../src/telemetry/counters.ts';
+import { allocateAllCounters, type CountersMemory, NodeField } from '../../src/telemetry/counters.ts';
 import { allocateBreakers, BreakerCells } from '../../src/upstream/breaker-cells.ts';
 import { allocateNodeTable, NodeTable } from '../../src/upstream/node-table.ts';
 import type { NodeOverride, PlannedStreamRoute, PlannedUpstream } from '../../src/upstream/plan.ts';
@@ -24,9 +26,22 @@ export const UDP_ROUTE_SLOT = 3;
 /** A port on 127.0.0.1, or an address, with what an operator says of it. */
 export type NodeSpec = number | (Address & { readonly override?: NodeOverride });
 
+/** What workers have in common. */
+export interface SharedSeats {
+  readonly counters: CountersMemory;
+  readonly sources: SourceMemory;
+}
+
+export function sharedSeats(workers: number): SharedSeats {
+  return { counters: allocateAllCounters(workers, 64), sources: allocateSourceCounts(workers, 1) };
+}
+
 export interface UdpPlaneOptions {
+  /** Which worker it is, and of which; the only one by default. */
+  readonly seat?: { readonly index: number; readonly shared: SharedSeats };
   /** Nodes in the order in which they are picked; a port is one on 127.0.0.1. */
   readonly nodes: readonly NodeSpec[];
+  readonly exchange?: UdpExchange;
   readonly plan?: Partial<UdpListenerPlan>;
   readonly upstream?: Partial<PlannedUpstream>;
   readonly routes?: readonly PlannedStreamRoute[];
@@ -76,11 +91,12 @@ export class UdpPlane {
     this.clock = clock;
     this.wheel = new TimerWheel(clock);
     this.table = new NodeTable(allocateNodeTable(1, clock.now()), 0);
-    const counters = allocateAllCounters(1, 64);
+    const { index, shared } = options.seat ?? { index: 0, shared: sharedSeats(1) };
+    const { counters, sources } = shared;
     this.#routeSums = new CounterSums(counters.routes);
     this.#nodeSums = new CounterSums(counters.nodes);
     this.#listenerSums = new CounterSums(counters.listeners);
-    const nodeCounters = new CounterBlock(counters.nodes, 0);
+    const nodeCounters = new CounterBlock(counters.nodes, index);
     this.#directory = new NodeDirectory({ table: this.table, counters: nodeCounters, alarm: () => {} });
     const plane: DataPlane = {
       clock,
@@ -88,10 +104,11 @@ export class UdpPlane {
       log: this.log,
       snapshots: this.snapshots,
       table: this.table,
-      routeCounters: new CounterBlock(counters.routes, 0),
-      listenerCounters: new CounterBlock(counters.listeners, 0),
+      routeCounters: new CounterBlock(counters.routes, index),
+      listenerCounters: new CounterBlock(counters.listeners, index),
       listenerSums: this.#listenerSums,
-      sources: null,
+      sources: new SourceCounts(sources, index),
+      exchange: options.exchange ?? null,
       departures: new Departures(this.wheel, this.snapshots, () => false),
       routeBreakers: new BreakerCells(allocateBreakers(8)),
     };
@@ -204,6 +221,7 @@ export function udpListenerPlan(plan: Partial<UdpListenerPlan> = {}): UdpListene
     idleTimeoutMs: 30_000,
     responses: null,
     maxSessions: 10_000,
+    evenShare: plan.maxSessions ?? 10_000,
     maxSessionsPerSource: 0,
     ...plan,
   };

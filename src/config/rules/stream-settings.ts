@@ -1,3 +1,4 @@
+import { parseAddress } from '../../core/address.ts';
 import { type Path, quote } from '../problem.ts';
 import type { DocumentInput } from '../types.ts';
 import type { RuleContext } from './context.ts';
@@ -118,8 +119,10 @@ function checkUpstreams(context: RuleContext): void {
     if (used) checkForHttp(context, used.item, used.path, String(item.id));
   }
   for (const { item, path } of context.items('stream_routes')) {
-    const used = item.protocol === 'udp' ? usedBy(item, path) : undefined;
-    if (used) checkForDatagrams(context, used.item, used.path, String(item.id));
+    const used = item.protocol === 'tcp' ? undefined : usedBy(item, path);
+    if (!used) continue;
+    if (item.protocol === 'udp') checkForDatagrams(context, used.item, used.path, String(item.id));
+    else if (mayTakeDatagrams(context, item)) checkForBoth(context, used.item, path);
   }
 }
 
@@ -151,6 +154,25 @@ function checkForDatagrams(
   const hint = `the route ${quote(route)} sends datagrams to it`;
   if (scheme === 'tls') refuse(context, [...path, 'scheme'], '"tls" is for TCP only', hint);
   if (proxy_protocol !== undefined) refuse(context, [...path, 'proxy_protocol'], 'is for TCP only', hint);
+}
+
+/** Whether a UDP listener is there that a route without a protocol could match. A port of 0 becomes any. */
+function mayTakeDatagrams(
+  context: RuleContext,
+  route: { server_port?: number; sni?: string; snis?: string[] },
+): boolean {
+  if (route.sni !== undefined || (route.snis?.length ?? 0) > 0) return false;
+  return (context.setting('stream_listen') ?? []).some(({ protocol, address }) => {
+    const port = parseAddress(address)?.port ?? 0;
+    return protocol === 'udp' && (port === 0 || (route.server_port ?? port) === port);
+  });
+}
+
+/** The same for a route that means TCP, as far as one can see, but would take datagrams too. */
+function checkForBoth(context: RuleContext, { scheme, proxy_protocol }: InlineUpstream, path: Path) {
+  const what = scheme === 'tls' ? 'in the clear, although its upstream has scheme: tls' : 'without a PROXY header';
+  if (scheme !== 'tls' && proxy_protocol === undefined) return;
+  refuse(context, path, `would send datagrams of a UDP listener ${what}`, 'add protocol: tcp');
 }
 
 /** Once for each place, however many routes lead there. */

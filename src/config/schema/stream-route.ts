@@ -9,7 +9,10 @@ export const streamRouteSchema = strict(
     id,
     ...about,
     protocol: Type.Optional(
-      Type.Enum(['tcp', 'udp'], { description: 'Transport protocol that it takes. Without it both.' }),
+      Type.Enum(['tcp', 'udp'], {
+        description:
+          'Transport protocol that it takes. Without it both; where a UDP listener could match, an upstream with TLS or a PROXY header needs `tcp`.',
+      }),
     ),
     server_addr: Type.Optional(text('IP address on which the connection arrived. Without it any.')),
     server_port: Type.Optional(port('Port on which the connection arrived. Without it any.')),

@@ -50,7 +50,7 @@ const nodeGoneSchema = Type.Union(
   ],
   {
     description:
-      'What becomes of streams to a node that has left or turned unhealthy: they may `finish`, are closed at once with `close`, or with `close_after`.',
+      'What becomes of streams to a node that has left, was disabled by an operator, or has turned unhealthy: they may `finish`, are closed at once with `close`, or with `close_after`.',
     expects: '"finish", "close" or an object with `close_after`',
   },
 );
