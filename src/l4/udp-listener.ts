@@ -9,9 +9,10 @@ import { localAddresses } from './local-addresses.ts';
 import { SparseLog } from './sparse-log.ts';
 import { StreamRouter } from './stream-router.ts';
 import { UdpBinding } from './udp-binding.ts';
+import type { UdpEnd } from './udp-end.ts';
 import type { LocalSocket } from './udp-local-socket.ts';
 import type { UdpListenerPlan } from './udp-plan.ts';
-import { type UdpEnd, type UdpHost, UdpSession } from './udp-session.ts';
+import { type UdpHost, UdpSession } from './udp-session.ts';
 import { sessionKey, UdpSessions } from './udp-sessions.ts';
 import { UnansweredBudget } from './udp-unanswered.ts';
 
@@ -56,6 +57,7 @@ export class UdpListener implements Listener {
       slot: plan.slot,
       responses: plan.responses,
       budget: new UnansweredBudget(),
+      logging: plane.streamLog && { listener: plan.name, clock: plane.clock, log: plane.streamLog },
       draining: false,
       routeOf: (session) => this.#routeOf(session),
       onUsed: (session) => this.#used(session),
@@ -120,7 +122,7 @@ export class UdpListener implements Listener {
     if (this.#host.draining || from.port === 0) return null;
     const { maxSessionsPerSource } = this.#plan;
     if (maxSessionsPerSource > 0 && this.#sessions.countOf(from.address) >= maxSessionsPerSource) {
-      this.#add(ListenerField.refused);
+      this.#add(ListenerField.refusedSource);
       this.#log.warn('udp.source-full', 'a client address has all the sessions that one may have', {
         ...{ listener: this.name, client: from.address },
       });
@@ -156,7 +158,7 @@ export class UdpListener implements Listener {
     this.#sessions.remove(session);
     this.#add(ListenerField.closed);
     if (end === 'no-route' || end === 'no-node' || end === 'shortage') {
-      this.#add(ListenerField.refused);
+      this.#add(end === 'no-route' ? ListenerField.refusedRoute : ListenerField.refusedNode);
       const fields = { listener: this.name, route: session.route?.id ?? null, reason: end };
       this.#log.warn('udp.unserved', detail, fields);
     }

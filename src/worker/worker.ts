@@ -82,6 +82,7 @@ export class Worker {
       sources: seed.sources && new SourceCounts(seed.sources, seed.index),
       departures: new Departures(this.#wheel, this.#snapshots, ({ slot }) => table.health(slot) === Health.unhealthy),
       routeBreakers: new BreakerCells(seed.breakers.routes),
+      streamLog: accessLog,
     };
     this.#plane = plane;
     const httpSettings = {

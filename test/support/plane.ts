@@ -85,6 +85,7 @@ export class TestPlane {
       sources: null,
       departures: new Departures(this.wheel, this.snapshots, () => false),
       routeBreakers: this.routeBreakers,
+      streamLog: null,
     };
     this.listener = new HttpListener(listenerPlan(options.listener), plane, httpSettings(options.settings), {
       record: (entry) => void this.entries.push(entry),

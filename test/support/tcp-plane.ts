@@ -9,6 +9,7 @@ import { allocateSourceCounts, SourceCounts } from '../../src/l4/source-counts.t
 import { TcpListener } from '../../src/l4/tcp-listener.ts';
 import { CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
 import { allocateAllCounters } from '../../src/telemetry/counters.ts';
+import type { StreamEntry } from '../../src/telemetry/stream-entry.ts';
 import { allocateBreakers, BreakerCells } from '../../src/upstream/breaker-cells.ts';
 import { TableHandle } from '../../src/upstream/handle.ts';
 import { allocateNodeTable, Health, NODE_CAPACITY, NodeTable } from '../../src/upstream/node-table.ts';
@@ -100,6 +101,8 @@ export class TcpPlane {
   readonly nodeSums: CounterSums;
   readonly listenerSums: CounterSums;
   readonly events: LoggedEvent[] = [];
+  /** Of the access log. */
+  readonly entries: StreamEntry[] = [];
   port = 0;
 
   constructor(options: TcpPlaneOptions) {
@@ -130,6 +133,7 @@ export class TcpPlane {
         ({ slot }) => this.table.health(slot) === Health.unhealthy,
       ),
       routeBreakers: new BreakerCells(allocateBreakers(1024)),
+      streamLog: { recordStream: (entry) => void this.entries.push(entry) },
     };
     this.listener = new TcpListener(
       listenerPlan(options.maxConnections ?? 10_000, options.port, options.listener),

@@ -9,6 +9,7 @@ import { UdpListener } from '../../src/l4/udp-listener.ts';
 import type { UdpListenerPlan } from '../../src/l4/udp-plan.ts';
 import { CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
 import { allocateAllCounters, NodeField } from '../../src/telemetry/counters.ts';
+import type { StreamEntry } from '../../src/telemetry/stream-entry.ts';
 import { allocateBreakers, BreakerCells } from '../../src/upstream/breaker-cells.ts';
 import { allocateNodeTable, NodeTable } from '../../src/upstream/node-table.ts';
 import type { NodeOverride, PlannedStreamRoute, PlannedUpstream } from '../../src/upstream/plan.ts';
@@ -59,6 +60,8 @@ export class UdpPlane {
   readonly breakers = new BreakerCells(allocateBreakers(256));
   readonly listener: UdpListener;
   readonly log = new RecordingLog();
+  /** Of the access log. */
+  readonly entries: StreamEntry[] = [];
   /** Hash of each pick. */
   readonly hashes: number[] = [];
   port = 0;
@@ -94,6 +97,7 @@ export class UdpPlane {
       sources: null,
       departures: new Departures(this.wheel, this.snapshots, () => false),
       routeBreakers: new BreakerCells(allocateBreakers(8)),
+      streamLog: { recordStream: (entry) => void this.entries.push(entry) },
     };
     this.listener = new UdpListener(udpListenerPlan(options.plan), plane, options.addresses);
     this.apply({ upstreams: { u: options.nodes }, routes: options.routes ?? [udpRoute({})] });

@@ -10,7 +10,7 @@ process.on('message', () => {
   process.send?.({
     inflight: plane.inflight,
     sessions: plane.sessions,
-    refused: plane.count(ListenerField.refused),
+    refused: plane.count(ListenerField.refusedNode),
     blamed: plane.outcome(node, Outcome.connectFailure),
     demoted: plane.table.demotedUntil(plane.slotOf(node)) > 0,
     reasons: plane.log.events.map(({ fields }) => fields.reason),
