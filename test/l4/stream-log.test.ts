@@ -11,8 +11,12 @@ import { Snapshot } from '../../src/upstream/snapshot.ts';
 import { selfSigned, type TestCertificate } from '../support/certificates.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { BlackHole, deadPort, echo, until } from '../support/tcp-backend.ts';
-import { backend, client, closeAll, owned, plane } from '../support/tcp-fixture.ts';
+import { backend, client, closeAll, plane as openPlane, owned } from '../support/tcp-fixture.ts';
 import { streamRoute, type TcpPlane, type TcpPlaneOptions } from '../support/tcp-plane.ts';
+
+function plane(options: TcpPlaneOptions): Promise<TcpPlane> {
+  return openPlane({ logged: true, ...options });
+}
 
 /** The only entry, once it is there. */
 async function entryOf(proxy: TcpPlane): Promise<StreamEntry> {

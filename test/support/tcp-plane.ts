@@ -43,6 +43,7 @@ export interface TcpPlaneOptions {
   /** What each node may have under way at once. */
   readonly nodeLimit?: number;
   readonly listener?: Partial<ListenerOptions>;
+  readonly logged?: boolean;
   readonly stream?: Partial<PlannedStreaming>;
   readonly certificates?: readonly PlannedCertificate[];
 }
@@ -101,7 +102,7 @@ export class TcpPlane {
   readonly nodeSums: CounterSums;
   readonly listenerSums: CounterSums;
   readonly events: LoggedEvent[] = [];
-  /** Of the access log. */
+  /** Of the access log, when `logged`. */
   readonly entries: StreamEntry[] = [];
   port = 0;
 
@@ -133,7 +134,7 @@ export class TcpPlane {
         ({ slot }) => this.table.health(slot) === Health.unhealthy,
       ),
       routeBreakers: new BreakerCells(allocateBreakers(1024)),
-      streamLog: { recordStream: (entry) => void this.entries.push(entry) },
+      streamLog: options.logged ? { recordStream: (entry) => void this.entries.push(entry) } : null,
     };
     this.listener = new TcpListener(
       listenerPlan(options.maxConnections ?? 10_000, options.port, options.listener),

@@ -32,6 +32,7 @@ export interface UdpPlaneOptions {
   readonly upstream?: Partial<PlannedUpstream>;
   readonly routes?: readonly PlannedStreamRoute[];
   readonly clock?: Clock;
+  readonly logged?: boolean;
   readonly addresses?: (wildcard: string) => readonly string[];
 }
 
@@ -60,7 +61,7 @@ export class UdpPlane {
   readonly breakers = new BreakerCells(allocateBreakers(256));
   readonly listener: UdpListener;
   readonly log = new RecordingLog();
-  /** Of the access log. */
+  /** Of the access log, when `logged`. */
   readonly entries: StreamEntry[] = [];
   /** Hash of each pick. */
   readonly hashes: number[] = [];
@@ -97,7 +98,7 @@ export class UdpPlane {
       sources: null,
       departures: new Departures(this.wheel, this.snapshots, () => false),
       routeBreakers: new BreakerCells(allocateBreakers(8)),
-      streamLog: { recordStream: (entry) => void this.entries.push(entry) },
+      streamLog: options.logged ? { recordStream: (entry) => void this.entries.push(entry) } : null,
     };
     this.listener = new UdpListener(udpListenerPlan(options.plan), plane, options.addresses);
     this.apply({ upstreams: { u: options.nodes }, routes: options.routes ?? [udpRoute({})] });

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { STREAM_END_NAMES, StreamEnd } from '../../src/telemetry/stream-ends.ts';
 import { formatStreamLine } from '../../src/telemetry/stream-line.ts';
 import { streamEntry } from '../support/stream-entry.ts';
@@ -72,13 +71,9 @@ test('every way to end has a name of its own, as it stands in the metric', () =>
 });
 
 test('what a client says can not break the line, and makes it no longer than a pipe takes in one piece', () => {
-  fc.assert(
-    fc.property(fc.string({ unit: 'binary', maxLength: 100 }), (name) => {
-      const serverName = `${name}"\\\r\n\u2028\ud800`;
-      const line = formatStreamLine(streamEntry({ serverName }));
-      assert.match(line, /^[ -~]+\n$/);
-      assert.equal(JSON.parse(line).server_name, serverName);
-    }),
-  );
+  const serverName = 'db"\\\r\n\u2028\ud800\u0000.example","end":{}}';
+  const line = formatStreamLine(streamEntry({ serverName }));
+  assert.match(line, /^[ -~]+\n$/);
+  assert.equal(JSON.parse(line).server_name, serverName);
   assert.ok(formatStreamLine(streamEntry({ serverName: '"'.repeat(20_000) })).length < 4096);
 });
