@@ -10,6 +10,7 @@ import type { DataPlane, ListenerPlan } from './listener.ts';
 import type { ConnectionPeers } from './peers.ts';
 import { Preface } from './preface.ts';
 import { readProxyHeader } from './proxy-header.ts';
+import { FULL, NO_PROXY_HEADER, NO_TLS, type Refusal, SOURCE_FULL } from './refusal.ts';
 import { SparseLog } from './sparse-log.ts';
 import { type StreamLogging, StreamRecord } from './stream-record.ts';
 import { type HandshakeFailure, TlsTerminator } from './tls-terminator.ts';
@@ -20,31 +21,6 @@ const BACKLOG = 4096;
 const PROXY_HEADER_MS = 5000;
 /** A header of the PROXY protocol is at most this long. */
 const PROXY_HEADER_BYTES = 16_400;
-
-/** One way in which a connection is turned away: how it is counted, reported and logged. */
-interface Refusal {
-  readonly field: number;
-  readonly event: string;
-  readonly phase: string;
-  readonly end: StreamEnd;
-}
-
-const FULL: Refusal = {
-  ...{ field: ListenerField.refused, event: 'listener.full' },
-  ...{ phase: 'accept', end: StreamEnd.limit },
-};
-const SOURCE_FULL: Refusal = {
-  ...{ field: ListenerField.refusedSource, event: 'listener.source-full' },
-  ...{ phase: 'accept', end: StreamEnd.sourceLimit },
-};
-const NO_PROXY_HEADER: Refusal = {
-  ...{ field: ListenerField.refusedProxy, event: 'listener.proxy-header' },
-  ...{ phase: 'proxy', end: StreamEnd.proxyProtocol },
-};
-const NO_TLS: Refusal = {
-  ...{ field: ListenerField.refusedTls, event: 'listener.tls-failed' },
-  ...{ phase: 'tls', end: StreamEnd.tls },
-};
 
 export interface AcceptOptions {
   readonly plane: DataPlane;

@@ -319,7 +319,7 @@ describe('entries behind a proxy', { timeout: 30_000 }, () => {
   });
 });
 
-describe('entries of terminated TLS', { timeout: 30_000 }, () => {
+describe('entries of streams with TLS', { timeout: 30_000 }, () => {
   let certificate: TestCertificate;
   before(() => {
     certificate = selfSigned('db.example');
@@ -336,7 +336,7 @@ describe('entries of terminated TLS', { timeout: 30_000 }, () => {
     return { proxy, socket };
   }
 
-  test('have the name, the version and the cipher', async () => {
+  test('that is ended here have the name, the version and the cipher', async () => {
     const { proxy, socket } = await secured({ servername: 'DB.example', maxVersion: 'TLSv1.2' });
     socket.once('data', () => socket.end());
     socket.write('x');
@@ -345,6 +345,19 @@ describe('entries of terminated TLS', { timeout: 30_000 }, () => {
     assert.match(entry.tls?.cipher ?? '', /^ECDHE-/);
     assert.deepEqual([entry.bytesIn, entry.bytesOut, entry.end.reason], [1, 1, StreamEnd.clientClosed]);
     assert.ok(entry.firstByteMs !== null && entry.connectMs !== null);
+  });
+
+  test('that is spoken to the node have its first byte too; the client spoke none', async () => {
+    const { proxy: node } = await secured({ servername: 'db.example' });
+    const tls = { serverName: 'db.example', verify: false, ca: null, cert: null, key: null };
+    const proxy = await plane({ ports: [node.port], stream: { tls } });
+    const peer = await client(proxy);
+    peer.socket.write('x');
+    await until(() => peer.text === 'x');
+    peer.socket.end();
+    const entry = await entryOf(proxy);
+    assert.deepEqual([entry.protocol, entry.tls, entry.end.reason], ['tcp', null, StreamEnd.clientClosed]);
+    assert.ok(entry.firstByteMs !== null && entry.connectMs !== null && entry.firstByteMs >= entry.connectMs);
   });
 
   test('say why a handshake failed', async () => {

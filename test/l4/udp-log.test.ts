@@ -154,6 +154,22 @@ describe('entries of UDP sessions', { timeout: 30_000 }, () => {
     }
   });
 
+  test('tell full nodes from none, and name the loss of the address that the client wrote to', async (t) => {
+    const { fixture, proxy, node } = await answered(t, { upstream: { limited: true } });
+    proxy.table.setLimit(proxy.slotOf(node.port), 1);
+    const second = await fixture.client();
+    second.send('x', proxy.port);
+    const full = (await entryOf(proxy)).end;
+    assert.deepEqual([full.phase, full.reason, full.cause], ['connect', StreamEnd.nodesFull, 'NODES_FULL']);
+    let present = ['127.0.0.1'];
+    const address = { host: '0.0.0.0', port: await deadUdpPort() };
+    const wide = await answered(t, { plan: { address }, addresses: () => present });
+    present = [];
+    await wide.clock.run(1500);
+    const gone = (await entryOf(wide.proxy)).end;
+    assert.deepEqual([gone.phase, gone.reason, gone.cause], ['relay', StreamEnd.addressGone, 'ADDRESS_GONE']);
+  });
+
   test('a session that changes its node often names the last sixteen', async (t) => {
     const fixture = new UdpFixture(t);
     const clock = new FakeClock();
