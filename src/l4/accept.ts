@@ -1,15 +1,19 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { type Address, formatAddress } from '../core/address.ts';
 import { CidrSet } from '../core/cidr.ts';
 import { reasonOf } from '../core/errors.ts';
 import { listenError } from '../core/listen-error.ts';
 import { ListenerField } from '../telemetry/counters.ts';
+import { StreamEnd } from '../telemetry/stream-ends.ts';
 import type { DataPlane, ListenerPlan } from './listener.ts';
 import type { ConnectionPeers } from './peers.ts';
 import { Preface } from './preface.ts';
 import { readProxyHeader } from './proxy-header.ts';
+import { FULL, NO_PROXY_HEADER, NO_TLS, type Refusal, SOURCE_FULL } from './refusal.ts';
 import { SparseLog } from './sparse-log.ts';
-import { TlsTerminator } from './tls-terminator.ts';
+import { type StreamLogging, StreamRecord } from './stream-record.ts';
+import { type HandshakeFailure, TlsTerminator } from './tls-terminator.ts';
 
 /** Connections that may wait to be accepted; the system's own bound (net.core.somaxconn) holds besides. */
 const BACKLOG = 4096;
@@ -24,11 +28,13 @@ export interface AcceptOptions {
   readonly setting: 'listen' | 'stream_listen';
   /** True leaves an accepted socket unread until its `resume`. */
   readonly pauseOnConnect: boolean;
+  /** Connections are streams: the access log has an entry for each. */
+  readonly streams: boolean;
   /**
    * A connection is in. `peers` is the socket itself unless a proxy in front spoke for it. `socket` may be paused; it is a
-   * TLSSocket where the listener terminates TLS.
+   * TLSSocket where the listener terminates TLS. `record` is null when the connection is not logged.
    */
-  onConnection(socket: Socket, peers: ConnectionPeers): void;
+  onConnection(socket: Socket, peers: ConnectionPeers, record: StreamRecord | null): void;
 }
 
 /**
@@ -43,9 +49,11 @@ export class AcceptingSocket {
   readonly #proxies: CidrSet | null;
   readonly #terminator: TlsTerminator | null;
   readonly #onClose: () => void;
+  readonly #logging: StreamLogging | null;
   /** Not handed on yet. */
   readonly #entering = new Set<Socket>();
   #connections = 0;
+  #cutting = false;
   #stopped: Promise<void> | null = null;
   #whenEmpty: (() => void) | null = null;
 
@@ -64,8 +72,9 @@ export class AcceptingSocket {
             tls,
             wheel: plane.wheel,
             snapshots: plane.snapshots,
-            onFailed: (reason) => this.#count(ListenerField.refusedTls, 'listener.tls-failed', `no TLS: ${reason}`),
           });
+    const log = options.streams ? plane.streamLog : null;
+    this.#logging = log && { listener: plan.name, clock: plane.clock, log };
     this.#server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: options.pauseOnConnect });
     this.#server.maxConnections = plan.maxConnections;
     this.#onClose = () => {
@@ -83,11 +92,11 @@ export class AcceptingSocket {
   /** Binds; resolves with the address. Rejects with LISTEN_FAILED, which says what to do. */
   listen(): Promise<Address> {
     const server = this.#server;
-    const { name, slot, reusePort, address } = this.#plan;
+    const { name, reusePort, address } = this.#plan;
     const { host, port } = address;
-    const { plane, setting } = this.#options;
+    const { setting } = this.#options;
     server.on('connection', (socket) => this.#accept(socket));
-    server.on('drop', () => plane.listenerCounters.add(slot, ListenerField.refused, 1));
+    server.on('drop', (peers) => this.#dropped(peers ?? {}));
     return new Promise((resolve, reject) => {
       server.once('error', (error) => reject(listenError(formatAddress(address), setting, error)));
       server.listen({ host, port, backlog: BACKLOG, reusePort, exclusive: true }, () => {
@@ -113,6 +122,7 @@ export class AcceptingSocket {
 
   /** Cuts the connections that have not come through yet. */
   cutEntering(): void {
+    this.#cutting = true;
     for (const socket of this.#entering) socket.destroy();
   }
 
@@ -120,12 +130,19 @@ export class AcceptingSocket {
     const { plane } = this.#options;
     const { slot, options } = this.#plan;
     const isFull = options.connectionLimit > 0 && this.#open() >= options.connectionLimit;
+    const record = this.#logging && new StreamRecord(this.#logging, 'tcp', socket);
     this.#connections += 1;
     plane.listenerCounters.add(slot, ListenerField.accepted, 1);
     socket.on('close', this.#onClose);
-    if (isFull) this.#refuse(socket, ListenerField.refused, 'listener.full', 'the listener has max_connections');
-    else if (this.#proxies !== null) this.#readProxyHeader(socket, this.#proxies);
-    else this.#admit(socket, socket);
+    if (isFull) this.#refuse(socket, record, FULL, 'LISTENER_FULL', 'the listener has max_connections');
+    else if (this.#proxies !== null) this.#readProxyHeader(socket, this.#proxies, record);
+    else this.#admit(socket, socket, record);
+  }
+
+  /** The system took it in, and Node closed it: this worker has all that it can hold. */
+  #dropped(peers: ConnectionPeers): void {
+    this.#options.plane.listenerCounters.add(this.#plan.slot, ListenerField.refused, 1);
+    if (this.#logging) new StreamRecord(this.#logging, 'tcp', peers).end(FULL.end, FULL.phase, 'WORKER_FULL');
   }
 
   /** Open connections of all workers. */
@@ -135,15 +152,10 @@ export class AcceptingSocket {
     return listenerSums.sum(this.#plan.slot, ListenerField.accepted) - closed;
   }
 
-  #readProxyHeader(socket: Socket, proxies: CidrSet): void {
-    const refuse = (reason: string) =>
-      this.#refuse(
-        socket,
-        ListenerField.refusedProxy,
-        'listener.proxy-header',
-        `from ${socket.remoteAddress}: ${reason}`,
-      );
-    if (!proxies.has(socket.remoteAddress ?? '')) return refuse('not a trusted proxy');
+  #readProxyHeader(socket: Socket, proxies: CidrSet, record: StreamRecord | null): void {
+    const refuse = (cause: string, reason: string) =>
+      this.#refuse(socket, record, NO_PROXY_HEADER, cause, `from ${socket.remoteAddress}: ${reason}`);
+    if (!proxies.has(socket.remoteAddress ?? '')) return refuse('UNTRUSTED_PROXY', 'not a trusted proxy');
     let peers: ConnectionPeers = socket;
     let problem: string | null = null;
     this.#enter(socket);
@@ -160,32 +172,42 @@ export class AcceptingSocket {
       },
       onEnd: (end) => {
         this.#entering.delete(socket);
-        if (problem !== null) refuse(problem);
-        else if (end === 'done') this.#admit(socket, peers);
-        else refuse(end === 'closed' ? 'closed before its PROXY header' : 'no PROXY header in time');
+        if (problem !== null) refuse('BAD_PROXY_HEADER', problem);
+        else if (end === 'done') this.#admit(socket, peers, record);
+        else if (end === 'closed') refuse('CLIENT_CLOSED', 'closed before its PROXY header');
+        else refuse('PROXY_HEADER_TIMEOUT', 'no PROXY header in time');
       },
     });
     preface.start();
   }
 
   /** The source may be counted now: it is known who it is. */
-  #admit(socket: Socket, peers: ConnectionPeers): void {
+  #admit(socket: Socket, peers: ConnectionPeers, record: StreamRecord | null): void {
     const { sources } = this.#options.plane;
     const { slot, options } = this.#plan;
     const address = peers.remoteAddress;
+    if (record) record.client = peers;
     if (options.sourceLimit > 0 && sources !== null && address !== undefined) {
       if (!sources.enter(slot, address, options.sourceLimit)) {
         const message = `${address} has max_connections_per_source`;
-        return this.#refuse(socket, ListenerField.refusedSource, 'listener.source-full', message);
+        return this.#refuse(socket, record, SOURCE_FULL, 'SOURCE_FULL', message);
       }
       socket.on('close', () => sources.leave(slot, address));
     }
-    if (this.#terminator === null) return this.#options.onConnection(socket, peers);
+    if (this.#terminator === null) return this.#options.onConnection(socket, peers, record);
     this.#enter(socket);
-    this.#terminator.handshake(socket, (secure) => {
+    record?.handshaking();
+    const onSecure = (secure: TLSSocket) => {
       this.#entering.delete(socket);
-      this.#options.onConnection(secure, peers);
-    });
+      record?.secured(secure);
+      this.#options.onConnection(secure, peers, record);
+    };
+    this.#terminator.handshake(socket, onSecure, (failure) => this.#handshakeFailed(record, failure));
+  }
+
+  #handshakeFailed(record: StreamRecord | null, { reason, code, serverName }: HandshakeFailure): void {
+    if (record) record.serverName = serverName;
+    this.#turnAway(record, NO_TLS, code, `no TLS: ${reason}`);
   }
 
   #enter(socket: Socket): void {
@@ -195,14 +217,17 @@ export class AcceptingSocket {
     socket.on('close', () => this.#entering.delete(socket));
   }
 
-  #refuse(socket: Socket, field: number, event: string, message: string): void {
+  #refuse(socket: Socket, record: StreamRecord | null, refusal: Refusal, cause: string, message: string): void {
     socket.on('error', ignore);
     if (socket.destroyed) socket.destroy();
     else socket.resetAndDestroy();
-    this.#count(field, event, message);
+    this.#turnAway(record, refusal, cause, message);
   }
 
-  #count(field: number, event: string, message: string): void {
+  /** What a shutdown cuts is no refusal. */
+  #turnAway(record: StreamRecord | null, { field, event, phase, end }: Refusal, cause: string, message: string): void {
+    if (this.#cutting) return void record?.end(StreamEnd.shutdown, phase, 'SHUTDOWN');
+    record?.end(end, phase, cause);
     this.#options.plane.listenerCounters.add(this.#plan.slot, field, 1);
     this.#log.warn(event, message, { listener: this.#plan.name });
   }

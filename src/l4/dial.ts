@@ -11,6 +11,7 @@ import type { Upstream } from '../upstream/upstream.ts';
 import { originateTls } from './originate-tls.ts';
 import { OWN_FAULTS } from './own-faults.ts';
 import type { ConnectionPeers } from './peers.ts';
+import type { StreamRecord } from './stream-record.ts';
 import { writeProxyHeader } from './write-proxy-header.ts';
 
 /** Other nodes that are tried when the configuration does not say how many. */
@@ -23,6 +24,8 @@ export interface DialOptions {
   readonly peers: ConnectionPeers;
   /** How the socket reads once it is connected. A TLS socket has no use for it: it reads by 'data' events. */
   readonly onread: OnReadOpts;
+  /** Takes down the tries that fail, and the connection; null when nothing is logged. */
+  readonly record: StreamRecord | null;
   /** A further node is tried. */
   onRetry(): void;
   /**
@@ -45,7 +48,8 @@ export class Dial {
   readonly #options: DialOptions;
   readonly #context: PickContext = { hash: 0, now: 0, tried: NO_HANDLES };
   readonly #timer: WheelTimer;
-  readonly #startedAt: number;
+  /** Monotonic milliseconds. */
+  readonly startedAt: number;
   #triedAt = 0;
   /** Tries that failed. */
   #failures = 0;
@@ -57,7 +61,7 @@ export class Dial {
     this.#subset = subset;
     this.#options = options;
     this.#timer = new WheelTimer(() => this.#timedOut());
-    this.#startedAt = options.clock.now();
+    this.startedAt = options.clock.now();
     if (upstream.plan.hash !== null) this.#context.hash = hashAddress(options.peers.remoteAddress ?? '');
   }
 
@@ -80,7 +84,17 @@ export class Dial {
     const handle = this.#handle;
     if (!handle) return;
     this.#stopTry()?.destroy();
-    handle.end(Outcome.aborted, this.#options.clock.now());
+    this.#end(handle, Outcome.aborted, this.#options.clock.now());
+  }
+
+  #end(handle: TableHandle, outcome: Outcome, now: number): void {
+    handle.end(outcome, now);
+    this.#options.record?.tried(handle, outcome, this.#micros(now));
+  }
+
+  /** How long the try took, or has taken so far. */
+  #micros(now: number): number {
+    return Math.max(1, (now - this.#triedAt) * 1000);
   }
 
   #pick(): TableHandle | null {
@@ -129,7 +143,9 @@ export class Dial {
     this.#stopTry();
     handle.connected();
     const now = this.#options.clock.now();
-    handle.answered(Math.max(1, (now - this.#triedAt) * 1000), now);
+    const micros = this.#micros(now);
+    handle.answered(micros, now);
+    this.#options.record?.connected(micros);
     this.#options.onConnected(socket, handle);
   }
 
@@ -146,7 +162,7 @@ export class Dial {
     const own = OWN_FAULTS.has(error.code);
     const now = this.#options.clock.now();
     if (!own) this.#upstream.connectFailed(handle, now);
-    handle.end(own ? Outcome.aborted : Outcome.connectFailure, now);
+    this.#end(handle, own ? Outcome.aborted : Outcome.connectFailure, now);
     this.#context.tried = [...this.#context.tried, handle];
     this.#failures += 1;
     const next = own ? null : this.#next();
@@ -163,7 +179,7 @@ export class Dial {
   #next(): TableHandle | null {
     const { retries, retryTimeout } = this.#upstream.plan;
     if (this.#failures > (retries ?? MAX_RETRIES)) return null;
-    if (retryTimeout > 0 && this.#options.clock.now() - this.#startedAt >= retryTimeout) return null;
+    if (retryTimeout > 0 && this.#options.clock.now() - this.startedAt >= retryTimeout) return null;
     return this.#pick();
   }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Closable } from '../core/scope.ts';
 import type { TimerWheel } from '../core/timer-wheel.ts';
+import type { StreamAccessLog } from '../telemetry/access-log.ts';
 import type { CounterBlock, CounterSums } from '../telemetry/counter-table.ts';
 import type { BreakerCells } from '../upstream/breaker-cells.ts';
 import type { NodeTable } from '../upstream/node-table.ts';
@@ -28,6 +29,8 @@ export interface DataPlane {
   readonly exchange: UdpExchange | null;
   readonly departures: Departures;
   readonly routeBreakers: BreakerCells;
+  /** Null when streams are not logged. */
+  readonly streamLog: StreamAccessLog | null;
 }
 
 /** Where a listener accepts, and its place in the counters. */

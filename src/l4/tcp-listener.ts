@@ -4,16 +4,19 @@ import type { Address } from '../core/address.ts';
 import type { Timer } from '../core/clock.ts';
 import { WheelTimer } from '../core/timer-wheel.ts';
 import { ListenerField } from '../telemetry/counters.ts';
+import { StreamEnd } from '../telemetry/stream-ends.ts';
+import type { PlannedStreamRoute } from '../upstream/plan.ts';
 import { AcceptingSocket } from './accept.ts';
 import { readClientHello } from './client-hello.ts';
 import type { DataPlane, Listener, ListenerPlan } from './listener.ts';
-import type { ConnectionPeers } from './peers.ts';
 import { Preface } from './preface.ts';
 import { ReadBufferPool } from './read-buffer.ts';
 import { reset } from './reset.ts';
 import { SparseLog } from './sparse-log.ts';
+import type { StreamRecord } from './stream-record.ts';
 import { StreamRouter } from './stream-router.ts';
-import { type StreamHost, type StreamSettings, TcpStream } from './tcp-stream.ts';
+import { type StreamClient, type StreamHost, type StreamSettings, TcpStream } from './tcp-stream.ts';
+import { nameOf } from './tls-terminator.ts';
 
 /** How often the bytes of streams under way are added to the counters. */
 const COUNT_MS = 10_000;
@@ -34,6 +37,8 @@ export class TcpListener implements Listener {
   readonly #streams = new Set<TcpStream>();
   /** Clients that have not said which server they want. */
   readonly #undecided = new Set<Socket>();
+  #cutting = false;
+  #whenServed: (() => void) | null = null;
   readonly #countTimer: WheelTimer;
   #router = new StreamRouter([], 0);
 
@@ -52,13 +57,17 @@ export class TcpListener implements Listener {
         const fields = { route: stream.route.id, code: error.code };
         this.#unserved(ListenerField.refusedNode, error.message, fields);
       },
-      onDone: (stream) => this.#streams.delete(stream),
+      onDone: (stream) => {
+        this.#streams.delete(stream);
+        if (this.#streams.size === 0) this.#whenServed?.();
+      },
     };
     this.#accepting = new AcceptingSocket(plan, {
       plane,
       setting: 'stream_listen',
       pauseOnConnect: true,
-      onConnection: (socket, peers) => this.#accept(socket, peers),
+      streams: true,
+      onConnection: (socket, peers, record) => this.#accept({ socket, peers, record }),
     });
   }
 
@@ -86,6 +95,8 @@ export class TcpListener implements Listener {
   async close(deadline: number): Promise<void> {
     const cutter = this.#cutAt(deadline);
     await this.#accepting.stop();
+    // A stream may end a little after its client: the node has not taken everything yet, and there is an entry to log.
+    if (this.#streams.size > 0) await new Promise<void>((resolve) => (this.#whenServed = resolve));
     cutter.cancel();
     this.#plane.wheel.remove(this.#countTimer);
   }
@@ -100,25 +111,23 @@ export class TcpListener implements Listener {
   }
 
   #cutAll(): void {
+    this.#cutting = true;
     for (const stream of this.#streams) stream.cut('SHUTDOWN');
     for (const socket of this.#undecided) reset(socket);
     this.#accepting.cutEntering();
   }
 
-  #accept(socket: Socket, peers: ConnectionPeers): void {
+  #accept(client: StreamClient): void {
+    const { socket } = client;
     socket.on('error', ignore);
-    if (socket instanceof TLSSocket) {
-      const name: unknown = socket.servername;
-      this.#route(socket, peers, typeof name === 'string' ? name.toLowerCase() : null);
-    } else if (this.#router.readsServerName) {
-      this.#readServerName(socket, peers);
-    } else {
-      this.#route(socket, peers, null);
-    }
+    if (socket instanceof TLSSocket) this.#route(client, nameOf(socket));
+    else if (this.#router.readsServerName) this.#readServerName(client);
+    else this.#route(client, null);
   }
 
   /** A client of which no name can be read, for whatever reason, gets the route for those that name none. */
-  #readServerName(socket: Socket, peers: ConnectionPeers): void {
+  #readServerName(client: StreamClient): void {
+    const { socket, record } = client;
     let serverName: string | null = null;
     this.#undecided.add(socket);
     const preface = new Preface(socket, {
@@ -133,24 +142,29 @@ export class TcpListener implements Listener {
       },
       onEnd: (end) => {
         this.#undecided.delete(socket);
-        if (end === 'closed') reset(socket);
-        else this.#route(socket, peers, serverName);
+        if (end !== 'closed') return this.#route(client, serverName);
+        reset(socket);
+        if (this.#cutting) record?.end(StreamEnd.shutdown, 'hello', 'SHUTDOWN');
+        else record?.end(StreamEnd.clientClosed, 'hello', 'CLIENT_CLOSED');
       },
     });
     preface.start();
   }
 
-  #route(socket: Socket, peers: ConnectionPeers, serverName: string | null): void {
+  #route(client: StreamClient, serverName: string | null): void {
+    const { socket, peers, record } = client;
     const snapshot = this.#plane.snapshots.current;
     const route = this.#router.match(peers, serverName);
     const upstream = route && snapshot.upstreams.get(route.upstreamId);
+    if (record) noteRoute(record, route, serverName);
     if (!upstream) {
       reset(socket);
+      record?.end(StreamEnd.route, 'route', 'NO_ROUTE');
       const message = route ? 'the upstream of the route does not exist' : 'no stream route matches the connection';
       this.#unserved(ListenerField.refusedRoute, message, { route: route?.id ?? null, code: 'NO_ROUTE', serverName });
       return;
     }
-    const stream = new TcpStream({ socket, peers }, route, upstream, snapshot, this.#host);
+    const stream = new TcpStream(client, route, upstream, snapshot, this.#host);
     if (this.#streams.size === 0) this.#plane.wheel.arm(this.#countTimer, COUNT_MS);
     this.#streams.add(stream);
     stream.start();
@@ -165,6 +179,11 @@ export class TcpListener implements Listener {
     for (const stream of this.#streams) stream.count();
     if (this.#streams.size > 0) this.#plane.wheel.arm(this.#countTimer, COUNT_MS);
   }
+}
+
+function noteRoute(record: StreamRecord, route: PlannedStreamRoute | null, serverName: string | null): void {
+  record.route = route;
+  record.serverName = serverName;
 }
 
 function ignore(): void {}

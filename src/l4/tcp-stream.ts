@@ -3,6 +3,7 @@ import { TLSSocket } from 'node:tls';
 import { Outcome } from '../balancers/types.ts';
 import type { HeadgateError } from '../core/errors.ts';
 import { ListenerField, RouteField } from '../telemetry/counters.ts';
+import type { StreamEnd } from '../telemetry/stream-ends.ts';
 import type { TableHandle } from '../upstream/handle.ts';
 import type { PlannedStreamRoute } from '../upstream/plan.ts';
 import type { Snapshot } from '../upstream/snapshot.ts';
@@ -14,6 +15,8 @@ import type { ConnectionPeers } from './peers.ts';
 import { ReadBuffer, type ReadBufferPool } from './read-buffer.ts';
 import { Relay, type RelayEnd } from './relay.ts';
 import { reset } from './reset.ts';
+import { countStreamEnd, endOfCut, endOfDial, endOfRelay } from './stream-end.ts';
+import type { StreamRecord } from './stream-record.ts';
 
 /** Milliseconds; 0 for no bound. */
 export interface StreamSettings {
@@ -40,6 +43,8 @@ export interface StreamHost {
 export interface StreamClient {
   readonly socket: Socket;
   readonly peers: ConnectionPeers;
+  /** Null when it is not logged. */
+  readonly record: StreamRecord | null;
 }
 
 /** One client's connection from its route to its end: first a dial, during which the client is not read, then a relay. */
@@ -48,6 +53,8 @@ export class TcpStream implements LongUse {
   readonly #route: PlannedStreamRoute;
   readonly #upstream: Upstream;
   readonly #host: StreamHost;
+  readonly #record: StreamRecord | null;
+  readonly #startedAt: number;
   readonly #reader: ReadBuffer;
   /** Held until the node is settled: a long stream does not keep the snapshot that it began with. */
   #snapshot: Snapshot | null;
@@ -68,6 +75,8 @@ export class TcpStream implements LongUse {
     this.#route = route;
     this.#upstream = upstream;
     this.#host = host;
+    const { record } = client;
+    this.#record = record;
     this.#reader = new ReadBuffer(host.buffers);
     this.#snapshot = snapshot;
     snapshot.users += 1;
@@ -75,11 +84,21 @@ export class TcpStream implements LongUse {
       clock: host.plane.clock,
       wheel: host.plane.wheel,
       peers: client.peers,
-      onread: { buffer: () => this.#reader.next(), callback: (length) => this.#read(length) },
+      record,
+      onread: {
+        buffer: () => this.#reader.next(),
+        callback: record
+          ? (length) => {
+              record.fromNode();
+              return this.#read(length);
+            }
+          : (length) => this.#read(length),
+      },
       onRetry: () => host.plane.routeCounters.add(route.slot, RouteField.retries, 1),
       onConnected: (socket, handle) => this.#connected(socket, handle),
       onFailed: (error) => this.#unserved(error),
     });
+    this.#startedAt = this.#dial.startedAt;
   }
 
   /** What it carries, for reports. */
@@ -115,7 +134,7 @@ export class TcpStream implements LongUse {
     this.#dial.cancel();
     this.#settled();
     reset(this.#client);
-    this.#host.onDone(this);
+    this.#over(endOfCut(cause), 'connect', cause, this.#host.plane.clock.now());
   }
 
   #connected(socket: Socket, handle: TableHandle): void {
@@ -133,6 +152,7 @@ export class TcpStream implements LongUse {
     });
     this.#relay = relay;
     if (socket instanceof TLSSocket) {
+      if (this.#record) socket.once('data', () => this.#record?.fromNode());
       socket.on('data', (chunk: Buffer) => {
         if (!relay.upstreamData(chunk, chunk.length)) socket.pause();
       });
@@ -144,7 +164,8 @@ export class TcpStream implements LongUse {
     this.#settled();
     reset(this.#client);
     this.#host.onUnserved(this, error);
-    this.#host.onDone(this);
+    const { end, cause } = endOfDial(error);
+    this.#over(end, 'connect', cause, this.#host.plane.clock.now());
   }
 
   #settled(): void {
@@ -163,10 +184,24 @@ export class TcpStream implements LongUse {
     this.count();
     this.#reader.release();
     const handle = this.#handle;
+    const record = this.#record;
+    const now = this.#host.plane.clock.now();
     if (handle) {
+      const outcome = outcomeOf(end);
       this.#host.plane.departures.remove(this.#upstream.plan.id, handle, this);
-      handle.end(outcomeOf(end), this.#host.plane.clock.now());
+      handle.end(outcome, now);
+      record?.left(handle, outcome);
     }
+    if (record) {
+      record.bytesIn = end.toUpstream;
+      record.bytesOut = end.toClient;
+    }
+    this.#over(endOfRelay(end), 'relay', end.cause, now);
+  }
+
+  #over(end: StreamEnd, phase: string, cause: string | null, now: number): void {
+    countStreamEnd(this.#host.plane.routeCounters, this.#route.slot, end, now - this.#startedAt);
+    this.#record?.end(end, phase, cause);
     this.#host.onDone(this);
   }
 }

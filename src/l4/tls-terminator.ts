@@ -12,12 +12,23 @@ const HANDSHAKE_MS = 10_000;
 /** How long a client may resume its session; OpenSSL would give it two hours. */
 const SESSION_SECONDS = 300;
 
+/** Why a handshake came to nothing, as far as that is known. */
+export interface HandshakeFailure {
+  readonly reason: string;
+  /** Stable; the system's or the TLS library's where it comes from there. */
+  readonly code: string;
+  /** What the client asked for. */
+  readonly serverName: string | null;
+}
+
 interface Handshake {
   readonly timer: WheelTimer;
   readonly done: (secure: TLSSocket) => void;
-  /** Why it fails, as far as that is known. */
-  reason: string;
+  failure: HandshakeFailure;
 }
+
+const CLOSED = failure('the client closed the connection', 'CLIENT_CLOSED');
+const TIMED_OUT = failure('the handshake took too long', 'TLS_TIMEOUT');
 
 export interface TlsTerminatorOptions {
   /** Name of the listener: a session that began at one is not resumed at another, which may show another certificate. */
@@ -25,8 +36,6 @@ export interface TlsTerminatorOptions {
   readonly tls: ListenerTls;
   readonly wheel: TimerWheel;
   readonly snapshots: SnapshotSource;
-  /** A handshake came to nothing; the connection is closed. May come in rapid succession. */
-  onFailed(reason: string): void;
 }
 
 /**
@@ -62,21 +71,21 @@ export class TlsTerminator {
     this.#learn(options.snapshots.current);
   }
 
-  /** Begins a handshake on a connection. `done` is called if it succeeds; if not, the connection is closed. */
-  handshake(raw: Socket, done: (secure: TLSSocket) => void): void {
+  /** Begins a handshake on a connection. `done` is called if it succeeds; if not, `failed`, and the connection is closed. */
+  handshake(raw: Socket, done: (secure: TLSSocket) => void, failed: (failure: HandshakeFailure) => void): void {
     const key = keyOf(raw);
     const timer = new WheelTimer(() => {
-      handshake.reason = 'the handshake took too long';
+      handshake.failure = TIMED_OUT;
       raw.destroy();
     });
-    const handshake: Handshake = { timer, done, reason: 'the client closed the connection' };
+    const handshake: Handshake = { timer, done, failure: CLOSED };
     this.#handshakes.set(key, handshake);
     this.#options.wheel.arm(timer, HANDSHAKE_MS);
     raw.on('close', () => {
       this.#options.wheel.remove(timer);
       if (this.#handshakes.get(key) !== handshake) return;
       this.#handshakes.delete(key);
-      this.#options.onFailed(handshake.reason);
+      failed(handshake.failure);
     });
     this.#server.emit('connection', raw);
   }
@@ -91,9 +100,9 @@ export class TlsTerminator {
     handshake.done(secure);
   }
 
-  #failed(error: Error, secure: TLSSocket): void {
+  #failed(error: NodeJS.ErrnoException, secure: TLSSocket): void {
     const handshake = this.#handshakes.get(keyOf(secure));
-    if (handshake) handshake.reason = reasonOf(error);
+    if (handshake) handshake.failure = failure(reasonOf(error), error.code ?? 'TLS_FAILED', nameOf(secure));
     secure.destroy();
   }
 
@@ -140,6 +149,16 @@ export class TlsTerminator {
     this.#contexts.set(id, { of: certificate, context });
     return context;
   }
+}
+
+function failure(reason: string, code: string, serverName: string | null = null): HandshakeFailure {
+  return { reason, code, serverName };
+}
+
+/** The name that the client asks for, in lower case. */
+export function nameOf(secure: TLSSocket): string | null {
+  const name: unknown = secure.servername;
+  return typeof name === 'string' ? name.toLowerCase() : null;
 }
 
 /** Node gives no other way from a TLS socket to the connection that it was made of. */

@@ -24,6 +24,8 @@ export class UdpLeg {
   readonly unanswered: Unanswered;
   /** The node has sent something. Set by the owner. */
   answered = false;
+  /** How long it took to its first reply, in microseconds. Set by the owner. */
+  answerMicros = 0;
   /** Monotonic milliseconds. */
   readonly startedAt: number;
   readonly #owner: LegOwner;

@@ -9,10 +9,11 @@ import { localAddresses } from './local-addresses.ts';
 import { SparseLog } from './sparse-log.ts';
 import { StreamRouter } from './stream-router.ts';
 import { UdpBinding } from './udp-binding.ts';
+import type { UdpEnd } from './udp-end.ts';
 import type { ForeignDatagram, UdpExchange } from './udp-exchange.ts';
 import type { LocalSocket } from './udp-local-socket.ts';
 import type { UdpListenerPlan } from './udp-plan.ts';
-import { type UdpEnd, type UdpHost, UdpSession } from './udp-session.ts';
+import { type UdpHost, UdpSession } from './udp-session.ts';
 import { sessionKey, UdpSessions } from './udp-sessions.ts';
 import { UnansweredBudget } from './udp-unanswered.ts';
 
@@ -57,6 +58,7 @@ export class UdpListener implements Listener {
       slot: plan.slot,
       responses: plan.responses,
       budget: new UnansweredBudget(),
+      logging: plane.streamLog && { listener: plan.name, clock: plane.clock, log: plane.streamLog },
       draining: false,
       routeOf: (session) => this.#routeOf(session),
       onUsed: (session) => this.#used(session),
@@ -168,7 +170,7 @@ export class UdpListener implements Listener {
   #enter(address: string): boolean {
     const { slot, maxSessionsPerSource } = this.#plan;
     if (maxSessionsPerSource === 0 || this.#plane.sources?.enter(slot, address, maxSessionsPerSource)) return true;
-    this.#add(ListenerField.refused);
+    this.#add(ListenerField.refusedSource);
     this.#log.warn('udp.source-full', 'a client address has all the sessions that one may have', {
       ...{ listener: this.name, client: address },
     });
@@ -214,7 +216,7 @@ export class UdpListener implements Listener {
     this.#plane.exchange?.owners.end(session.mark);
     if (maxSessionsPerSource > 0) this.#plane.sources?.leave(slot, session.address);
     if (end === 'no-route' || end === 'no-node' || end === 'shortage') {
-      this.#add(ListenerField.refused);
+      this.#add(end === 'no-route' ? ListenerField.refusedRoute : ListenerField.refusedNode);
       const fields = { listener: this.name, route: session.route?.id ?? null, reason: end };
       this.#log.warn('udp.unserved', detail, fields);
     }

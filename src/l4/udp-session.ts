@@ -4,12 +4,16 @@ import { formatAddress } from '../core/address.ts';
 import { reasonOf } from '../core/errors.ts';
 import { WheelTimer } from '../core/timer-wheel.ts';
 import { ListenerField, RouteField } from '../telemetry/counters.ts';
+import { StreamEnd } from '../telemetry/stream-ends.ts';
 import type { TableHandle } from '../upstream/handle.ts';
 import type { PlannedStreamRoute } from '../upstream/plan.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { DataPlane } from './listener.ts';
 import { mayStay } from './may-stay.ts';
 import { OWN_FAULTS } from './own-faults.ts';
+import { countStreamEnd } from './stream-end.ts';
+import { type StreamLogging, StreamRecord } from './stream-record.ts';
+import { causeOf, phaseOf, streamEndOf, type UdpEnd } from './udp-end.ts';
 import { type LegOwner, UdpLeg } from './udp-leg.ts';
 import type { LocalSocket } from './udp-local-socket.ts';
 import type { UnansweredBudget } from './udp-unanswered.ts';
@@ -19,17 +23,6 @@ const MAX_RETRIES = 8;
 /** How long answers of a node are still passed on after its session has gone to another one. */
 const LINGER_MS = 5000;
 
-/** Why a session ended. */
-export type UdpEnd =
-  | 'answered'
-  | 'idle'
-  | 'evicted'
-  | 'no-route'
-  | 'no-node'
-  | 'shortage'
-  | 'address-gone'
-  | 'shutdown';
-
 /** What the sessions of a listener share. */
 export interface UdpHost {
   readonly plane: DataPlane;
@@ -37,6 +30,8 @@ export interface UdpHost {
   readonly slot: number;
   readonly responses: number | null;
   readonly budget: UnansweredBudget;
+  /** Null when sessions are not logged. */
+  readonly logging: StreamLogging | null;
   /** Sessions end as soon as nothing is asked any more. */
   draining: boolean;
   /** The route of a client by the snapshot in force; null when there is none. */
@@ -79,6 +74,9 @@ export class UdpSession implements LegOwner {
   #receivedBytes = 0;
   #sentBytes = 0;
   #ended = false;
+  readonly #startedAt: number;
+  /** Null when it is not logged. */
+  readonly #record: StreamRecord | null;
 
   constructor(local: LocalSocket, key: number, address: string, port: number, host: UdpHost) {
     this.local = local;
@@ -86,6 +84,8 @@ export class UdpSession implements LegOwner {
     this.address = address;
     this.port = port;
     this.#host = host;
+    this.#startedAt = host.plane.clock.now();
+    this.#record = host.logging && new StreamRecord(host.logging, 'udp', { remoteAddress: address, remotePort: port });
   }
 
   /** The route that it was last sent by. */
@@ -118,6 +118,10 @@ export class UdpSession implements LegOwner {
     }
     plane.listenerCounters.add(slot, ListenerField.receivedBytes, this.#receivedBytes);
     plane.listenerCounters.add(slot, ListenerField.sentBytes, this.#sentBytes);
+    if (this.#record) {
+      this.#record.bytesIn += this.#receivedBytes;
+      this.#record.bytesOut += this.#sentBytes;
+    }
     this.#receivedBytes = 0;
     this.#sentBytes = 0;
   }
@@ -128,7 +132,7 @@ export class UdpSession implements LegOwner {
   }
 
   /** Idempotent. Counts everything, and counts the node out. */
-  end(end: UdpEnd, detail = ''): void {
+  end(end: UdpEnd, detail = '', reason: StreamEnd = streamEndOf(end)): void {
     if (this.#ended) return;
     this.#ended = true;
     this.count();
@@ -136,7 +140,20 @@ export class UdpSession implements LegOwner {
     if (this.#leg) this.#endLeg(this.#leg, this.#leg.answered ? Outcome.success : silent);
     this.#leg = null;
     this.#endPrevious();
+    this.#report(reason);
     this.#host.onEnded(this, end, detail);
+  }
+
+  #report(reason: StreamEnd): void {
+    const { plane, responses } = this.#host;
+    const route = this.#route;
+    if (route) countStreamEnd(plane.routeCounters, route.slot, reason, plane.clock.now() - this.#startedAt);
+    const record = this.#record;
+    if (!record) return;
+    record.route = route;
+    record.datagramsIn = this.#requests;
+    record.datagramsOut = this.#replies;
+    record.end(reason, phaseOf(reason), causeOf(reason, responses !== null));
   }
 
   onReply(leg: UdpLeg, datagram: Buffer): void {
@@ -147,7 +164,9 @@ export class UdpSession implements LegOwner {
     if (!leg.answered) {
       leg.answered = true;
       const now = plane.clock.now();
-      leg.handle.answered(Math.max(1, (now - leg.startedAt) * 1000), now);
+      leg.answerMicros = Math.max(1, (now - leg.startedAt) * 1000);
+      leg.handle.answered(leg.answerMicros, now);
+      this.#record?.fromNode();
       leg.handle.established();
       this.#context.tried = NO_HANDLES;
     }
@@ -184,7 +203,9 @@ export class UdpSession implements LegOwner {
     this.#context.tried = [...this.#context.tried, failed];
     const late = retryTimeout > 0 && plane.clock.now() - this.#triedSince >= retryTimeout;
     const refusal = `can't reach ${formatAddress(failed.node)}: ${reasonOf(error)}`;
-    if (late || this.#context.tried.length > (retries ?? MAX_RETRIES)) return this.end('no-node', refusal);
+    if (late || this.#context.tried.length > (retries ?? MAX_RETRIES)) {
+      return this.end('no-node', refusal, StreamEnd.connectFailed);
+    }
     this.#begin(datagrams, refusal);
   }
 
@@ -196,9 +217,9 @@ export class UdpSession implements LegOwner {
     this.#context.now = plane.clock.now();
     const { id } = upstream.plan;
     if (refusal === null && !upstream.admits())
-      return this.end('no-node', `upstream ${id}: its circuit breaker is open`);
+      return this.end('no-node', `upstream ${id}: its circuit breaker is open`, StreamEnd.breakerOpen);
     const handle = upstream.pick(this.#context, this.#route?.subset ?? null);
-    if (!handle) return this.end('no-node', refusal ?? `upstream ${id} has no node`);
+    if (!handle) return this.end('no-node', refusal ?? `upstream ${id} has no node`, this.#lack(refusal, upstream));
     if (refusal !== null && this.#route) plane.routeCounters.add(this.#route.slot, RouteField.retries, 1);
     this.#readyVersion = plane.table.version(upstream.plan.slot);
     handle.begin();
@@ -206,6 +227,13 @@ export class UdpSession implements LegOwner {
     this.#leg = leg;
     for (const datagram of datagrams) leg.send(datagram);
     leg.open();
+  }
+
+  /** Why no node was picked. */
+  #lack(refusal: string | null, upstream: Upstream): StreamEnd {
+    if (refusal !== null) return StreamEnd.connectFailed;
+    const isFull = upstream.selection(this.#route?.subset ?? null).isFull(this.#context);
+    return isFull ? StreamEnd.nodesFull : StreamEnd.noNode;
   }
 
   #isCurrent(): boolean {
@@ -266,6 +294,8 @@ export class UdpSession implements LegOwner {
   #endLeg(leg: UdpLeg, outcome: Outcome): void {
     leg.count();
     leg.close();
-    leg.handle.end(outcome, this.#host.plane.clock.now());
+    const now = this.#host.plane.clock.now();
+    leg.handle.end(outcome, now);
+    this.#record?.tried(leg.handle, outcome, leg.answerMicros || (now - leg.startedAt) * 1000);
   }
 }

@@ -53,6 +53,7 @@ export class HttpListener implements Listener, ConnectionOwner {
     this.#accepting = new AcceptingSocket(plan, {
       plane,
       setting: 'listen',
+      streams: false,
       pauseOnConnect: false,
       onConnection: (socket, peers) => this.#accept(socket, peers),
     });

@@ -6,12 +6,19 @@ import type { AccessEntry } from './access-entry.ts';
 import { formatAccessLine } from './access-line.ts';
 import { FileSink } from './line-sink.ts';
 import { LineWriter } from './line-writer.ts';
+import type { StreamEntry } from './stream-entry.ts';
+import { formatStreamLine } from './stream-line.ts';
 
 export type { AccessEnd, AccessEntry, AccessTry } from './access-entry.ts';
 
 /** Takes finished requests. `record` neither throws nor waits, and reads the entry before it returns. */
 export interface AccessLog {
   record(entry: AccessEntry): void;
+}
+
+/** The same for TCP streams and UDP sessions. */
+export interface StreamAccessLog {
+  recordStream(entry: StreamEntry): void;
 }
 
 export interface JsonAccessLogOptions {
@@ -30,7 +37,7 @@ const DEFAULT_LIMIT = 4 * 1024 * 1024;
  * One JSON object a line. Each worker has its own and appends to the same destination. Whatever happens to the
  * destination later costs lines, which are counted and reported, and nothing else.
  */
-export class JsonAccessLog implements AccessLog, Closable {
+export class JsonAccessLog implements AccessLog, StreamAccessLog, Closable {
   readonly #writer: LineWriter;
 
   private constructor(writer: LineWriter) {
@@ -54,6 +61,10 @@ export class JsonAccessLog implements AccessLog, Closable {
 
   record(entry: AccessEntry): void {
     this.#writer.append(formatAccessLine(entry));
+  }
+
+  recordStream(entry: StreamEntry): void {
+    this.#writer.append(formatStreamLine(entry));
   }
 
   /** Lines lost since the start. */

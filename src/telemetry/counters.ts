@@ -1,8 +1,12 @@
 import { OUTCOMES } from '../balancers/types.ts';
 import { allocateCounters, type CounterMemory } from './counter-table.ts';
+import type { StreamEnd } from './stream-ends.ts';
 
 /** Upper bounds of the latency histograms, in seconds. */
 export const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+
+/** The same for how long streams last, and as many: a session can take milliseconds, a connection to a database days. */
+export const STREAM_DURATION_BUCKETS = [0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400] as const;
 
 /** Status codes that have a counter of their own; others count in their class's last code, such as 499 for 4xx. */
 export const STATUS_CODES = [
@@ -17,7 +21,10 @@ for (let status = 100; status < 600; status++) {
   statusIndex[status] = exact >= 0 ? exact : rest;
 }
 
-/** A row per route: one counter per status code, then the fields below, then the histogram. */
+/**
+ * A row per route: one counter per status code, then the fields below, then the histogram. Streams have no status: in the
+ * row of a stream route a counter per way to end stands in that place.
+ */
 export const RouteField = {
   status: 0,
   requestBytes: STATUS_CODES.length,
@@ -37,9 +44,21 @@ export function statusField(status: number): number {
   return RouteField.status + statusIndex[status >= 100 && status < 600 ? status : 599]!;
 }
 
+export function streamEndField(end: StreamEnd): number {
+  return RouteField.status + end;
+}
+
 export function durationField(seconds: number): number {
+  return bucketField(DURATION_BUCKETS, seconds);
+}
+
+export function streamDurationField(seconds: number): number {
+  return bucketField(STREAM_DURATION_BUCKETS, seconds);
+}
+
+function bucketField(bounds: readonly number[], seconds: number): number {
   let bucket = 0;
-  while (bucket < DURATION_BUCKETS.length && seconds > DURATION_BUCKETS[bucket]!) bucket++;
+  while (bucket < bounds.length && seconds > bounds[bucket]!) bucket++;
   return RouteField.durationBuckets + bucket;
 }
 

@@ -1,6 +1,7 @@
 import { OUTCOMES } from '../balancers/types.ts';
 
-function snakeCase(name: string): string {
+/** The form of names that metrics, views and logs use. */
+export function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 

@@ -1,5 +1,6 @@
 import type { CounterSums } from './counter-table.ts';
 import { DURATION_BUCKETS, RouteField, STATUS_CODES } from './counters.ts';
+import { durationCounts } from './duration-counts.ts';
 import { labelled } from './labelled.ts';
 import type { RouteMetrics } from './metrics-source.ts';
 import { type Family, joinLabels, labelText } from './text-format.ts';
@@ -49,12 +50,4 @@ export function routeFamilies(routes: readonly RouteMetrics[], sums: CounterSums
     counter('headgate_http_response_bytes_total', 'Body bytes to clients.', RouteField.responseBytes),
     counter('headgate_http_retries_total', 'Further tries after a first one that failed.', RouteField.retries),
   ];
-}
-
-function durationCounts(sums: CounterSums, slot: number): number[] {
-  const counts: number[] = [];
-  for (let bucket = 0; bucket <= DURATION_BUCKETS.length; bucket++) {
-    counts.push(sums.sum(slot, RouteField.durationBuckets + bucket));
-  }
-  return counts;
 }

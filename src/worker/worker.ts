@@ -74,6 +74,7 @@ export class Worker {
       exchange: seed.owners && new UdpExchange(new SessionOwners(seed.owners, index)),
       departures: new Departures(this.#wheel, snapshots, ({ slot }) => table.health(slot) === Health.unhealthy),
       routeBreakers: new BreakerCells(memory.breakers.routes),
+      streamLog: accessLog,
     };
     this.#plane = plane;
     for (const link of seed.links) plane.exchange?.connect(link);

@@ -9,6 +9,7 @@ interface State {
   readonly inflight: number;
   readonly connections: number;
   readonly refused: number;
+  readonly short: number;
   readonly blamed: number;
   readonly demoted: boolean;
 }
@@ -35,6 +36,7 @@ test('a lack of descriptors costs only the connections that need one, and is bla
     first.socket.write('still here');
     await until(() => first.text === 'still here');
     const short = await ask();
+    assert.equal(short.short, short.refused, 'that is what their end is called');
     assert.equal(short.blamed, 0);
     assert.equal(short.demoted, false);
     for (const client of clients.slice(1)) client.socket.destroy();

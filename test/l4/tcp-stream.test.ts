@@ -31,7 +31,7 @@ test('bulk transfers to readers that stall, or leave, get every byte right and g
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
     const { current } = proxy.snapshots;
     new TcpStream(
-      { socket: client, peers: client },
+      { socket: client, peers: client, record: null },
       streamRoute({}),
       current.upstreams.get('u')!,
       current,

@@ -24,9 +24,9 @@ async function twoWorkers(t: TestContext, plan: UdpPlaneOptions['plan']) {
   /** A client that has been answered by a worker, or whose first datagram was refused. */
   const ask = async (proxy: UdpPlane): Promise<{ peer: UdpPeer; served: boolean }> => {
     const peer = await fixture.client();
-    const refused = proxy.count(ListenerField.refused);
+    const refused = proxy.count(ListenerField.refusedSource);
     peer.send('x', proxy.port);
-    await until(() => peer.messages.length > 0 || proxy.count(ListenerField.refused) > refused);
+    await until(() => peer.messages.length > 0 || proxy.count(ListenerField.refusedSource) > refused);
     return { peer, served: peer.messages.length > 0 };
   };
   return { clock, shared, workers, ask };

@@ -153,7 +153,7 @@ describe('UDP listener', { timeout: 60_000 }, () => {
     const stranger = await fixture.client();
     const known = await fixture.client('127.0.0.9');
     for (let count = 0; count < 3; count++) stranger.send('x', proxy.port);
-    await until(() => proxy.count(ListenerField.refused) === 3);
+    await until(() => proxy.count(ListenerField.refusedRoute) === 3);
     known.send('y', proxy.port);
     await until(() => known.messages.length === 1);
     assert.deepEqual(nodes[0]!.texts, ['y']);
@@ -196,7 +196,7 @@ describe('UDP listener', { timeout: 60_000 }, () => {
     await until(() => greedy.slice(0, 2).every((client) => client.messages.length === 1));
     greedy[2]!.send('too many', proxy.port);
     modest.send('mine', proxy.port);
-    await until(() => modest.messages.length === 1 && proxy.count(ListenerField.refused) === 1);
+    await until(() => modest.messages.length === 1 && proxy.count(ListenerField.refusedSource) === 1);
     assert.equal(proxy.sessions, 3);
     assert.deepEqual(greedy[2]!.messages, []);
     assert.equal(proxy.log.events[0]!.event, 'udp.source-full');

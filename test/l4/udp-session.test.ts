@@ -26,7 +26,7 @@ describe('UDP session', { timeout: 60_000 }, () => {
     second.send('four', proxy.port);
     await until(() => second.messages.length === 1);
     assert.equal(proxy.outcome(dead, Outcome.connectFailure), 1, 'the next session does not try it');
-    assert.equal(proxy.count(ListenerField.refused), 0);
+    assert.equal(proxy.count(ListenerField.refusedNode), 0);
   });
 
   test('when every node refuses the session ends; the next datagram tries again', async (t) => {
@@ -36,7 +36,7 @@ describe('UDP session', { timeout: 60_000 }, () => {
     const proxy = await fixture.plane({ nodes: [dead, other] });
     const client = await fixture.client();
     client.send('anyone?', proxy.port);
-    await until(() => proxy.count(ListenerField.refused) === 1);
+    await until(() => proxy.count(ListenerField.refusedNode) === 1);
     assert.equal(proxy.sessions, 0);
     assert.equal(proxy.outcome(dead, Outcome.connectFailure), 1);
     assert.equal(proxy.outcome(other, Outcome.connectFailure), 1);
@@ -56,7 +56,7 @@ describe('UDP session', { timeout: 60_000 }, () => {
     const proxy = await fixture.plane({ nodes, upstream: { retries: 1 } });
     const client = await fixture.client();
     client.send('x', proxy.port);
-    await until(() => proxy.count(ListenerField.refused) === 1);
+    await until(() => proxy.count(ListenerField.refusedNode) === 1);
     assert.deepEqual(node.messages, []);
   });
 
@@ -65,7 +65,7 @@ describe('UDP session', { timeout: 60_000 }, () => {
     const proxy = await fixture.plane({ nodes: [] });
     const client = await fixture.client();
     client.send('x', proxy.port);
-    await until(() => proxy.count(ListenerField.refused) === 1);
+    await until(() => proxy.count(ListenerField.refusedNode) === 1);
     assert.equal(proxy.log.events[0]!.message, 'upstream u has no node');
   });
 
@@ -189,7 +189,7 @@ describe('UDP session', { timeout: 60_000 }, () => {
     proxy.breakers.open('u'.charCodeAt(0));
     const client = await fixture.client();
     client.send('x', proxy.port);
-    await until(() => proxy.count(ListenerField.refused) === 1);
+    await until(() => proxy.count(ListenerField.refusedNode) === 1);
     assert.match(proxy.log.events[0]!.message, /circuit breaker is open/);
     assert.deepEqual(nodes[0]!.messages, []);
   });
@@ -235,7 +235,7 @@ describe('UDP session', { timeout: 60_000 }, () => {
     const { nodes, proxy } = await fixture.proxy(1, { upstream });
     const client = await fixture.client();
     client.send('secret', proxy.port);
-    await until(() => proxy.count(ListenerField.refused) === 1);
+    await until(() => proxy.count(ListenerField.refusedRoute) === 1);
     assert.equal(proxy.log.events[0]!.fields.reason, 'no-route');
     assert.deepEqual(nodes[0]!.messages, []);
   });

@@ -12,6 +12,7 @@ interface State {
   readonly inflight: number;
   readonly sessions: number;
   readonly refused: number;
+  readonly short: number;
   readonly blamed: number;
   readonly demoted: boolean;
   readonly reasons: readonly string[];
@@ -38,6 +39,7 @@ test('a lack of descriptors costs only the sessions that need one, and is blamed
     while (state.sessions + state.refused < SESSIONS) state = await ask();
     assert.ok(state.sessions > 0 && state.refused > 0, `${state.sessions} sessions, ${state.refused} refused`);
     assert.deepEqual([state.blamed, state.demoted, state.reasons], [0, false, ['shortage']]);
+    assert.equal(state.short, state.refused, 'that is what their end is called');
     assert.equal(state.inflight, state.sessions);
     const served = () => clients.filter(({ messages }) => messages.length === 1);
     await until(() => served().length === state.sessions);

@@ -87,6 +87,7 @@ export class TestPlane {
       exchange: null,
       departures: new Departures(this.wheel, this.snapshots, () => false),
       routeBreakers: this.routeBreakers,
+      streamLog: null,
     };
     this.listener = new HttpListener(listenerPlan(options.listener), plane, httpSettings(options.settings), {
       record: (entry) => void this.entries.push(entry),

@@ -9,6 +9,7 @@ import { allocateSourceCounts, SourceCounts } from '../../src/l4/source-counts.t
 import { TcpListener } from '../../src/l4/tcp-listener.ts';
 import { CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
 import { allocateAllCounters } from '../../src/telemetry/counters.ts';
+import type { StreamEntry } from '../../src/telemetry/stream-entry.ts';
 import { allocateBreakers, BreakerCells } from '../../src/upstream/breaker-cells.ts';
 import { TableHandle } from '../../src/upstream/handle.ts';
 import { allocateNodeTable, Health, NODE_CAPACITY, NodeTable } from '../../src/upstream/node-table.ts';
@@ -42,6 +43,7 @@ export interface TcpPlaneOptions {
   /** What each node may have under way at once. */
   readonly nodeLimit?: number;
   readonly listener?: Partial<ListenerOptions>;
+  readonly logged?: boolean;
   readonly stream?: Partial<PlannedStreaming>;
   readonly certificates?: readonly PlannedCertificate[];
 }
@@ -100,6 +102,8 @@ export class TcpPlane {
   readonly nodeSums: CounterSums;
   readonly listenerSums: CounterSums;
   readonly events: LoggedEvent[] = [];
+  /** Of the access log, when `logged`. */
+  readonly entries: StreamEntry[] = [];
   port = 0;
 
   constructor(options: TcpPlaneOptions) {
@@ -131,6 +135,7 @@ export class TcpPlane {
         ({ slot }) => this.table.health(slot) === Health.unhealthy,
       ),
       routeBreakers: new BreakerCells(allocateBreakers(1024)),
+      streamLog: options.logged ? { recordStream: (entry) => void this.entries.push(entry) } : null,
     };
     this.listener = new TcpListener(
       listenerPlan(options.maxConnections ?? 10_000, options.port, options.listener),

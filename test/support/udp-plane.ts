@@ -11,6 +11,7 @@ import { UdpListener } from '../../src/l4/udp-listener.ts';
 import type { UdpListenerPlan } from '../../src/l4/udp-plan.ts';
 import { CounterBlock, CounterSums } from '../../src/telemetry/counter-table.ts';
 import { allocateAllCounters, type CountersMemory, NodeField } from '../../src/telemetry/counters.ts';
+import type { StreamEntry } from '../../src/telemetry/stream-entry.ts';
 import { allocateBreakers, BreakerCells } from '../../src/upstream/breaker-cells.ts';
 import { allocateNodeTable, NodeTable } from '../../src/upstream/node-table.ts';
 import type { NodeOverride, PlannedStreamRoute, PlannedUpstream } from '../../src/upstream/plan.ts';
@@ -46,6 +47,7 @@ export interface UdpPlaneOptions {
   readonly upstream?: Partial<PlannedUpstream>;
   readonly routes?: readonly PlannedStreamRoute[];
   readonly clock?: Clock;
+  readonly logged?: boolean;
   readonly addresses?: (wildcard: string) => readonly string[];
 }
 
@@ -74,6 +76,8 @@ export class UdpPlane {
   readonly breakers = new BreakerCells(allocateBreakers(256));
   readonly listener: UdpListener;
   readonly log = new RecordingLog();
+  /** Of the access log, when `logged`. */
+  readonly entries: StreamEntry[] = [];
   /** Hash of each pick. */
   readonly hashes: number[] = [];
   port = 0;
@@ -111,6 +115,7 @@ export class UdpPlane {
       exchange: options.exchange ?? null,
       departures: new Departures(this.wheel, this.snapshots, () => false),
       routeBreakers: new BreakerCells(allocateBreakers(8)),
+      streamLog: options.logged ? { recordStream: (entry) => void this.entries.push(entry) } : null,
     };
     this.listener = new UdpListener(udpListenerPlan(options.plan), plane, options.addresses);
     this.apply({ upstreams: { u: options.nodes }, routes: options.routes ?? [udpRoute({})] });

@@ -9,8 +9,12 @@ import {
   ROUTE_FIELDS,
   RouteField,
   STATUS_CODES,
+  STREAM_DURATION_BUCKETS,
   statusField,
+  streamDurationField,
+  streamEndField,
 } from '../../src/telemetry/counters.ts';
+import { StreamEnd } from '../../src/telemetry/stream-ends.ts';
 
 test('every status has a field: its own, or that of its class', () => {
   const codeAt = (status: number) => STATUS_CODES[statusField(status) - RouteField.status];
@@ -45,6 +49,17 @@ test('fields of a row do not overlap', () => {
   const used = new Set([...STATUS_CODES.map(statusField), ...route, ...DURATION_BUCKETS.map(durationField)]);
   assert.equal(used.size, ROUTE_FIELDS - 1);
   assert.equal(NodeField.answerMicros, NODE_FIELDS - 1);
+});
+
+test('the ways in which a stream ends have a field each, where statuses would stand; durations have their own bounds', () => {
+  const ends = Object.values(StreamEnd).map(streamEndField);
+  assert.equal(new Set(ends).size, ends.length);
+  assert.ok(Math.min(...ends) >= RouteField.status && Math.max(...ends) < RouteField.requestBytes);
+  assert.equal(STREAM_DURATION_BUCKETS.length, DURATION_BUCKETS.length, 'rows have one layout');
+  const bucket = (seconds: number) => streamDurationField(seconds) - RouteField.durationBuckets;
+  assert.equal(bucket(0.005), 0);
+  assert.equal(bucket(0.006), 1);
+  assert.equal(bucket(86_401), STREAM_DURATION_BUCKETS.length);
 });
 
 test('sums go over workers; clearing a row leaves its neighbours', () => {

@@ -10,9 +10,12 @@ import {
   NodeField,
   RouteField,
   statusField,
+  streamDurationField,
+  streamEndField,
 } from '../../src/telemetry/counters.ts';
 import { Exposition } from '../../src/telemetry/exposition.ts';
 import type { MetricsSource, NodeMetrics } from '../../src/telemetry/metrics-source.ts';
+import { StreamEnd } from '../../src/telemetry/stream-ends.ts';
 import { metricsSource } from '../support/metrics-fixture.ts';
 import { type Metric, parsePrometheusText, seriesValue } from '../support/prometheus-text.ts';
 
@@ -91,6 +94,31 @@ test('stream routes: bytes both ways and retries', async () => {
   assert.equal(seriesValue(metrics, 'headgate_stream_received_bytes_total', labels), 1);
   assert.equal(seriesValue(metrics, 'headgate_stream_sent_bytes_total', labels), 2);
   assert.equal(seriesValue(metrics, 'headgate_stream_retries_total', labels), 3);
+});
+
+test('stream routes: ends by reason, one series for each that occurred, and how long streams lasted', async () => {
+  const block = new CounterBlock(counters.routes, 1);
+  block.add(10, streamEndField(StreamEnd.clientClosed), 4);
+  block.add(10, streamEndField(StreamEnd.idleTimeout), 1);
+  block.add(10, streamDurationField(20), 5);
+  block.add(10, RouteField.durationSum, 100);
+  const streamRoutes = () => [
+    { id: 'mail', slot: 10, upstream: 'u' },
+    { id: 'unused', slot: 11, upstream: 'u' },
+  ];
+  const metrics = await scrape({ streamRoutes });
+  const labels = { route: 'mail', upstream: 'u' };
+  const ends = metrics.get('headgate_stream_ends_total')?.series ?? [];
+  assert.deepEqual(
+    ends.map((series) => [series.labels.route, series.labels.reason, series.value]),
+    [
+      ['mail', 'client_closed', 4],
+      ['mail', 'idle_timeout', 1],
+    ],
+  );
+  const bucket = (le: string) => seriesValue(metrics, 'headgate_stream_duration_seconds_bucket', { ...labels, le });
+  assert.deepEqual([bucket('15'), bucket('60'), bucket('+Inf')], [0, 5, 5]);
+  assert.equal(seriesValue(metrics, 'headgate_stream_duration_seconds_sum', labels), 100);
 });
 
 test('listeners: each counter, and open connections as the difference', async () => {

@@ -4,8 +4,11 @@ import { test } from 'node:test';
 import { allocateAllCounters } from '../../src/telemetry/counters.ts';
 import { Exposition } from '../../src/telemetry/exposition.ts';
 import { OUTCOME_NAMES } from '../../src/telemetry/outcome-names.ts';
+import { STREAM_END_NAMES } from '../../src/telemetry/stream-ends.ts';
+import { formatStreamLine } from '../../src/telemetry/stream-line.ts';
 import { metricsSource } from '../support/metrics-fixture.ts';
 import { parsePrometheusText } from '../support/prometheus-text.ts';
+import { streamEntry } from '../support/stream-entry.ts';
 
 const page = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
 
@@ -19,4 +22,16 @@ test('the page on metrics describes exactly the metrics that there are, with the
 
 test('the page names every outcome', () => {
   for (const outcome of OUTCOME_NAMES) assert.ok(page.includes(`| \`${outcome}\` |`), outcome);
+});
+
+test('the page on operation explains every reason for which a stream ends, and every field of its entry', async () => {
+  const operations = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+  const rows = operations.split('\n').filter((line) => line.startsWith('| '));
+  const first = rows.map((row) => row.split(' | ')[0]!);
+  const explained = (name: string) => first.some((cell) => cell.includes(`\`${name}\``));
+  for (const name of STREAM_END_NAMES) assert.ok(explained(name), name);
+  const { end, ...fields } = JSON.parse(formatStreamLine(streamEntry()));
+  for (const name of Object.keys(end)) assert.ok(explained(`end.${name}`), name);
+  const sameAsHttp = ['listener', 'protocol'];
+  for (const name of Object.keys(fields)) assert.ok(explained(name) || sameAsHttp.includes(name), name);
 });

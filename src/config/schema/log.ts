@@ -7,7 +7,10 @@ export const logSchema = strict(
       Type.Enum(['debug', 'info', 'warn', 'error'], { description: 'Least important events that are written.' }),
       'info',
     ),
-    access: withDefault(text('Access log, one JSON line per request: `off`, `stdout` or the path of a file.'), 'off'),
+    access: withDefault(
+      text('Access log, one JSON line per request, TCP stream and UDP session: `off`, `stdout` or the path of a file.'),
+      'off',
+    ),
   },
   'What is written where.',
 );
