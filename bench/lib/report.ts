@@ -24,8 +24,16 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** CPU time per request in microseconds, or per gigabyte in milliseconds. */
+/** What a lane's cost, and its rate, are given in. */
+export const UNITS = {
+  request: { cost: 'CPU µs/request', rate: 'requests/s' },
+  GB: { cost: 'CPU ms/GB', rate: 'rate' },
+  connection: { cost: 'bytes/connection', rate: 'connections/s' },
+} as const;
+
+/** CPU time per request in microseconds, or per gigabyte in milliseconds; or memory per connection in bytes. */
 export function cost(sample: Sample, unit: Lane['unit']): number {
+  if (unit === 'connection') return (sample.heldBytes ?? Number.NaN) / sample.work;
   return (sample.cpuSeconds / sample.work) * (unit === 'GB' ? 1e3 : 1e6);
 }
 
@@ -71,9 +79,8 @@ export function report(
   page +=
     'Command: `npm run bench`. CPU is user + system time of the proxy’s process tree. “Ours to it” below 1 means that Headgate uses less.\n';
   for (const lane of lanes) {
-    const unit = lane.unit === 'GB' ? 'CPU ms/GB' : 'CPU µs/request';
-    const speed = lane.unit === 'GB' ? 'rate' : 'requests/s';
-    page += `\n## ${lane.title}\n\n| proxy | ${unit} | min–max | ours to it | ${speed} | p50 ms | p99 ms | RSS MiB | errors |\n`;
+    const unit = UNITS[lane.unit];
+    page += `\n## ${lane.title}\n\n| proxy | ${unit.cost} | min–max | ours to it | ${unit.rate} | p50 ms | p99 ms | RSS MiB | errors |\n`;
     page += '|---|---|---|---|---|---|---|---|---|\n';
     for (const peer of peers) page += row(lane, peer, samples, own);
   }
