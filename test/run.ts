@@ -88,9 +88,11 @@ function summary(): void {
   process.exitCode = failed > 0 ? 1 : 0;
 }
 
-/** Long runs under test/soak and test/waiting end by themselves; everything else is stuck after four minutes. */
-const FOREVER = Number.POSITIVE_INFINITY;
-const timeout = working.some((file) => file.includes('/soak/')) ? FOREVER : 240_000;
+/** A file that takes longer is stuck. */
+const STUCK_MS = 240_000;
 let waited = '';
-start(waiting, waiting.length, FOREVER, (text) => (waited += text));
+const patience = STUCK_MS + Number(process.env.IDLE_SECONDS ?? 0) * 1000;
+start(waiting, waiting.length, patience, (text) => (waited += text));
+/** Long runs under test/soak end by themselves. */
+const timeout = working.some((file) => file.includes('/soak/')) ? Number.POSITIVE_INFINITY : STUCK_MS;
 start(working, Math.max(1, Math.min(4, availableParallelism())), timeout, (text) => process.stdout.write(text));

@@ -24,11 +24,15 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** What a lane's cost, and its rate, are given in. */
+/** What a lane's cost is given in, and how its rate is. */
 export const UNITS = {
-  request: { cost: 'CPU µs/request', rate: 'requests/s' },
-  GB: { cost: 'CPU ms/GB', rate: 'rate' },
-  connection: { cost: 'bytes/connection', rate: 'connections/s' },
+  request: {
+    cost: 'CPU µs/request',
+    rate: 'requests/s',
+    show: (rate: number) => Math.round(rate).toLocaleString('en'),
+  },
+  GB: { cost: 'CPU ms/GB', rate: 'rate', show: (rate: number) => `${rate.toFixed(2)} GB/s` },
+  connection: { cost: 'bytes/connection', rate: 'rate', show: () => '–' },
 } as const;
 
 /** CPU time per request in microseconds, or per gigabyte in milliseconds; or memory per connection in bytes. */
@@ -57,7 +61,7 @@ function row(lane: Lane, peer: Peer, all: readonly Sample[], own: readonly Sampl
     median(costs).toFixed(1),
     spread,
     peer.name === 'headgate' ? '1' : median(ratios).toFixed(2),
-    lane.unit === 'GB' ? `${rate.toFixed(2)} GB/s` : Math.round(rate).toLocaleString('en'),
+    UNITS[lane.unit].show(rate),
     latency((sample) => sample.p50),
     latency((sample) => sample.p99),
     `${Math.round(median(samples.map((sample) => sample.residentBytes)) / 1048576)}`,
