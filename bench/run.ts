@@ -1,7 +1,7 @@
 /**
  * Measures Headgate and its peers side by side: alternately, on the same backend, one core for the proxy.
  *
- *   npm run bench -- [--rounds 3] [--seconds 4] [--peers headgate,nginx] [--lanes http-small,tcp-bulk] [--name quick]
+ *   npm run bench -- [--rounds 3] [--seconds 4] [--peers headgate,nginx] [--lanes http-small,tcp-idle] [--name quick]
  *
  * Writes bench/results/<name>.json and .md. Needs two cores, nginx (the backend), wrk and curl: bench/install-peers.sh.
  */
@@ -12,10 +12,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startBackend } from './lib/backend.ts';
 import { hasProgram } from './lib/binaries.ts';
-import { LANES, type Lane } from './lib/lanes.ts';
+import { LANES, type Lane, type Target } from './lib/lanes.ts';
 import { type Peer, preparePeers } from './lib/peers.ts';
 import { cpuSeconds, type Running, residentBytes, start, waitForPort } from './lib/process.ts';
-import { cost, type Machine, report, type Sample } from './lib/report.ts';
+import { cost, type Machine, report, type Sample, UNITS } from './lib/report.ts';
 import { startNameServer } from './lib/udp.ts';
 
 const LOAD_CORE = 0;
@@ -52,9 +52,10 @@ async function measure(
 ): Promise<Sample | null> {
   const port = lane.port(peer);
   if (port === null) return null;
-  if (round === 1 && lane.unit === 'request') await lane.load(LOAD_CORE, port, 2, directory);
+  const target: Target = { core: LOAD_CORE, port, pid: running.pid, seconds: Number(values.seconds), directory };
+  if (round === 1 && lane.unit === 'request') await lane.load({ ...target, seconds: 2 });
   const before = cpuSeconds(running.pid);
-  const load = await lane.load(LOAD_CORE, port, Number(values.seconds), directory);
+  const load = await lane.load(target);
   const used = cpuSeconds(running.pid) - before;
   return {
     ...load,
@@ -66,6 +67,37 @@ async function measure(
   };
 }
 
+async function startPeer(command: readonly string[], port: number): Promise<Running> {
+  const running = start(PROXY_CORE, command);
+  try {
+    await waitForPort(port, running.output);
+    return running;
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+}
+
+/** Measures a process of the peer that has done nothing else, in place of the one that stands by. */
+async function measureFresh(
+  lane: Lane,
+  peer: Peer,
+  proxies: Map<string, Running>,
+  round: number,
+  directory: string,
+): Promise<Sample | null> {
+  const port = lane.port(peer);
+  if (port === null) return null;
+  await proxies.get(peer.name)!.stop();
+  const running = await startPeer(peer.tcpCommand, port);
+  try {
+    return await measure(lane, peer, running, round, directory);
+  } finally {
+    await running.stop();
+    proxies.set(peer.name, await startPeer(peer.command, peer.httpPort));
+  }
+}
+
 async function measureAll(directory: string): Promise<void> {
   const { peers, missing } = preparePeers(directory, list(values.peers));
   if (missing.length > 0) console.log(`not installed, left out: ${missing.join(', ')} (bench/install-peers.sh)`);
@@ -73,34 +105,29 @@ async function measureAll(directory: string): Promise<void> {
   let lanes = LANES.filter((lane) => wanted.length === 0 || wanted.includes(lane.name));
   const samples: Sample[] = [];
   const started: Running[] = [];
+  const proxies = new Map<string, Running>();
   try {
     started.push(await startBackend(LOAD_CORE, directory));
     const names = hasProgram('dnsperf') ? await startNameServer(LOAD_CORE, directory) : null;
     if (names) started.push(names);
     else lanes = lanes.filter(({ name }) => !name.startsWith('udp-'));
-    const proxies = new Map<string, Running>();
-    for (const peer of peers) {
-      const running = start(PROXY_CORE, peer.command);
-      started.push(running);
-      proxies.set(peer.name, running);
-      await waitForPort(peer.httpPort, running.output);
-    }
+    for (const peer of peers) proxies.set(peer.name, await startPeer(peer.command, peer.httpPort));
     await pause(1000);
     for (const lane of lanes) {
       for (let round = 1; round <= Number(values.rounds); round++) {
         for (const peer of peers) {
-          const sample = await measure(lane, peer, proxies.get(peer.name)!, round, directory);
+          const sample = lane.fresh
+            ? await measureFresh(lane, peer, proxies, round, directory)
+            : await measure(lane, peer, proxies.get(peer.name)!, round, directory);
           if (!sample) continue;
           samples.push(sample);
-          const unit = lane.unit === 'GB' ? 'ms/GB' : 'µs';
-          console.log(
-            `${lane.name} ${round} ${peer.name}: ${cost(sample, lane.unit).toFixed(1)} ${unit}, errors ${sample.errors}`,
-          );
+          const found = `${cost(sample, lane.unit).toFixed(1)} ${UNITS[lane.unit].cost}`;
+          console.log(`${lane.name} ${round} ${peer.name}: ${found}, errors ${sample.errors}`);
         }
       }
     }
   } finally {
-    for (const running of started.reverse()) await running.stop();
+    for (const running of [...proxies.values(), ...started.reverse()]) await running.stop();
   }
   save(lanes, peers, samples);
 }
@@ -112,7 +139,7 @@ function save(lanes: readonly Lane[], peers: readonly Peer[], samples: readonly 
   const versions = Object.fromEntries(peers.map((peer) => [peer.name, peer.version]));
   const data = {
     machine: about,
-    command: `npm run bench -- --rounds ${values.rounds} --seconds ${values.seconds}`,
+    command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
     versions,
     samples,
   };

@@ -19,7 +19,7 @@ export async function startBackend(core: number, directory: string): Promise<Run
   writeFileSync(
     file,
     `daemon off; worker_processes 1; pid ${root}/nginx.pid; error_log ${root}/error.log error;
-events { worker_connections 8192; }
+events { worker_connections 16384; }
 http {
   access_log off; sendfile on; keepalive_requests 1000000000; client_max_body_size 1m; client_body_buffer_size 128k;
   default_type text/plain;

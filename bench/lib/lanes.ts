@@ -1,13 +1,30 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BULK_BYTES } from './backend.ts';
+import { idleConnections } from './idle.ts';
 import type { Peer } from './peers.ts';
 import { run } from './process.ts';
 import { dnsperf } from './udp.ts';
 
-/** What one load run found. `work`: requests, or gigabytes for a bulk lane. Latencies in milliseconds. */
+/** Where and how one load runs. */
+export interface Target {
+  /** The core of the load. */
+  readonly core: number;
+  readonly port: number;
+  /** The proxy that listens there. */
+  readonly pid: number;
+  readonly seconds: number;
+  /** For files. */
+  readonly directory: string;
+}
+
+/**
+ * What one load run found. `work`: requests, gigabytes for a bulk lane, connections for an idle one, which also says what the
+ * proxy's memory grew by. Latencies in milliseconds.
+ */
 export interface Load {
   readonly work: number;
+  readonly heldBytes?: number;
   readonly seconds: number;
   readonly errors: number;
   readonly p50: number | null;
@@ -17,10 +34,12 @@ export interface Load {
 export interface Lane {
   readonly name: string;
   readonly title: string;
-  readonly unit: 'request' | 'GB';
+  readonly unit: 'request' | 'GB' | 'connection';
+  /** Each round measures a process that has served nothing before: `tcpCommand` of the peer. */
+  readonly fresh?: true;
   /** Null when the peer has no such side. */
   port(peer: Peer): number | null;
-  load(core: number, port: number, seconds: number, directory: string): Promise<Load>;
+  load(target: Target): Promise<Load>;
 }
 
 const UNITS: Record<string, number> = { us: 0.001, ms: 1, s: 1000, m: 60_000 };
@@ -46,13 +65,13 @@ export function readWrk(output: string): Load {
   };
 }
 
-async function wrk(core: number, port: number, seconds: number, path: string, extra: readonly string[]): Promise<Load> {
+async function wrk({ core, port, seconds }: Target, path: string, extra: readonly string[] = []): Promise<Load> {
   const url = `http://127.0.0.1:${port}${path}`;
   return readWrk(await run(core, ['wrk', '-t1', '-c64', `-d${seconds}s`, '--latency', ...extra, url]));
 }
 
 /** Five downloads, one after the other; curl says how many bytes came. */
-async function bulk(core: number, port: number): Promise<Load> {
+async function bulk({ core, port }: Target): Promise<Load> {
   const started = performance.now();
   const url = `http://127.0.0.1:${port}/bulk`;
   let bytes = 0;
@@ -78,24 +97,24 @@ export const LANES: readonly Lane[] = [
     title: 'HTTP keep-alive, small',
     unit: 'request',
     port: http,
-    load: (core, port, seconds) => wrk(core, port, seconds, '/small', []),
+    load: (target) => wrk(target, '/small'),
   },
   {
     name: 'http-100k',
     title: 'HTTP, 100 KB response',
     unit: 'request',
     port: http,
-    load: (core, port, seconds) => wrk(core, port, seconds, '/100k', []),
+    load: (target) => wrk(target, '/100k'),
   },
   {
     name: 'http-post',
     title: 'HTTP, 64 KB POST',
     unit: 'request',
     port: http,
-    load: (core, port, seconds, directory) => {
-      const script = join(directory, 'post.lua');
+    load: (target) => {
+      const script = join(target.directory, 'post.lua');
       writeFileSync(script, 'wrk.method = "POST"\nwrk.body = string.rep("z", 65536)\n');
-      return wrk(core, port, seconds, '/post', ['-s', script]);
+      return wrk(target, '/post', ['-s', script]);
     },
   },
   {
@@ -103,14 +122,14 @@ export const LANES: readonly Lane[] = [
     title: 'TCP keep-alive, small',
     unit: 'request',
     port: tcp,
-    load: (core, port, seconds) => wrk(core, port, seconds, '/small', []),
+    load: (target) => wrk(target, '/small'),
   },
   {
     name: 'tcp-connect',
     title: 'TCP, connection per request',
     unit: 'request',
     port: tcp,
-    load: (core, port, seconds) => wrk(core, port, seconds, '/small', ['-H', 'Connection: close']),
+    load: (target) => wrk(target, '/small', ['-H', 'Connection: close']),
   },
   {
     name: 'udp-query',
@@ -126,5 +145,13 @@ export const LANES: readonly Lane[] = [
     port: (peer) => peer.udp?.single ?? null,
     load: dnsperf,
   },
-  { name: 'tcp-bulk', title: 'TCP, bulk', unit: 'GB', port: tcp, load: (core, port) => bulk(core, port) },
+  { name: 'tcp-bulk', title: 'TCP, bulk', unit: 'GB', port: tcp, load: bulk },
+  {
+    name: 'tcp-idle',
+    title: 'TCP, idle connections',
+    unit: 'connection',
+    fresh: true,
+    port: tcp,
+    load: idleConnections,
+  },
 ];

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { relayable } from '../../test/support/idle-clients.ts';
 import { NODE_PORTS } from './backend.ts';
 import { type Binary, binaries, NGINX_STREAM_MODULE } from './binaries.ts';
 import { UDP_NODES } from './udp.ts';
@@ -9,6 +10,8 @@ export interface Peer {
   readonly name: string;
   readonly version: string;
   readonly command: readonly string[];
+  /** The same with all its descriptors for the TCP side. */
+  readonly tcpCommand: readonly string[];
   readonly httpPort: number;
   /** Null when it has no TCP proxy. */
   readonly tcpPort: number | null;
@@ -30,7 +33,13 @@ interface Ports {
   readonly udpSingle: number;
 }
 
-type Maker = (binary: Binary, folder: string, ports: Ports) => Pick<Peer, 'command' | 'udp'> & { tcp: boolean };
+interface Made extends Pick<Peer, 'command' | 'udp'> {
+  readonly tcp: boolean;
+  /** Where it differs from `command`. */
+  readonly tcpCommand?: readonly string[];
+}
+
+type Maker = (binary: Binary, folder: string, ports: Ports) => Made;
 
 function bothUdp(ports: Ports): UdpPorts {
   return { sessions: ports.udp, single: ports.udpSingle };
@@ -51,7 +60,7 @@ const nginx: Maker = ({ path }, folder, ports) => {
   writeFileSync(
     file,
     `${tcp ? `load_module ${NGINX_STREAM_MODULE};` : ''} daemon off; worker_processes 1; pid ${folder}/pid;
-error_log ${folder}/error.log error; events { worker_connections 16384; }
+error_log ${folder}/error.log error; events { worker_connections 32768; }
 ${tcp ? stream : ''}
 http {
   access_log off; keepalive_requests 1000000000;
@@ -74,7 +83,7 @@ const haproxy: Maker = ({ path }, folder, ports) => {
     file,
     `global
   nbthread 1
-  maxconn 4000
+  maxconn ${relayable(12_000)}
 defaults
   timeout connect 3s
   timeout client 60s
@@ -108,6 +117,7 @@ const envoy: Maker = ({ path }, folder, ports) => {
     name: 'nodes',
     type: 'STATIC',
     connect_timeout: '3s',
+    circuit_breakers: { thresholds: [{ max_connections: 100_000, max_pending_requests: 100_000 }] },
     load_assignment: { cluster_name: 'nodes', endpoints: [{ lb_endpoints: endpoints }] },
   };
   const listener = (port: number, name: string, config: Record<string, unknown>) => ({
@@ -237,28 +247,35 @@ http://127.0.0.1:${ports.http} {
   return { command: ['env', 'GOMAXPROCS=1', `HOME=${folder}`, path, 'run', '--config', file], tcp: false, udp: null };
 };
 
+/** It shares its descriptors out evenly among its listeners. */
 const headgate: Maker = (_binary, folder, ports) => {
-  const file = join(folder, 'headgate.yaml');
   const nodes = NODE_PORTS.map((port) => `"127.0.0.1:${port}": 1`).join(', ');
   const names = UDP_NODES.map((node) => `"${node}": 1`).join(', ');
-  writeFileSync(
-    file,
-    `listen: ["127.0.0.1:${ports.http}"]
-stream_listen:
-  - { address: "127.0.0.1:${ports.tcp}" }
-  - { address: "127.0.0.1:${ports.udp}", protocol: udp }
-  - { address: "127.0.0.1:${ports.udpSingle}", protocol: udp, udp: { responses: 1 } }
-admin: { address: "127.0.0.1:${ports.http + 500}" }
+  const shared = `admin: { address: "127.0.0.1:${ports.http + 500}" }
 workers: 1
 state_dir: ${folder}
 log: { level: warn }
 upstreams: [{ id: nodes, nodes: { ${nodes} }, keepalive_pool: { requests: 1000000000 } }, { id: names, nodes: { ${names} } }]
 routes: [{ id: all, uri: "/*", upstream_id: nodes }]
 stream_routes: [{ id: tcp, protocol: tcp, upstream_id: nodes }, { id: udp, protocol: udp, upstream_id: names }]
-`,
-  );
-  const main = join(import.meta.dirname, '../../src/cli/main.ts');
-  return { command: [process.execPath, main, 'run', '-c', file], tcp: true, udp: bothUdp(ports) };
+`;
+  const command = (name: string, listeners: string) => {
+    const file = join(folder, name);
+    writeFileSync(file, listeners + shared);
+    return [process.execPath, join(import.meta.dirname, '../../src/cli/main.ts'), 'run', '-c', file];
+  };
+  const tcp = `  - { address: "127.0.0.1:${ports.tcp}" }\n`;
+  const all = `listen: ["127.0.0.1:${ports.http}"]
+stream_listen:
+${tcp}  - { address: "127.0.0.1:${ports.udp}", protocol: udp }
+  - { address: "127.0.0.1:${ports.udpSingle}", protocol: udp, udp: { responses: 1 } }
+`;
+  return {
+    command: command('headgate.yaml', all),
+    tcpCommand: command('tcp.yaml', `listen: []\nstream_listen:\n${tcp}`),
+    tcp: true,
+    udp: bothUdp(ports),
+  };
 };
 
 const own: Binary = { path: process.execPath, version: process.version };
@@ -287,8 +304,9 @@ export function preparePeers(directory: string, only: readonly string[]): { peer
     const folder = join(directory, name);
     mkdirSync(folder, { recursive: true });
     const ports = { http: 19_100 + index, tcp: 19_200 + index, udp: 19_300 + index, udpSingle: 19_400 + index };
-    const { command, tcp, udp } = make(found, folder, ports);
-    peers.push({ name, version: found.version, command, httpPort: ports.http, tcpPort: tcp ? ports.tcp : null, udp });
+    const { command, tcpCommand = command, tcp, udp } = make(found, folder, ports);
+    const tcpPort = tcp ? ports.tcp : null;
+    peers.push({ name, version: found.version, command, tcpCommand, httpPort: ports.http, tcpPort, udp });
   });
   return { peers, missing };
 }

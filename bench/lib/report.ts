@@ -24,8 +24,20 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** CPU time per request in microseconds, or per gigabyte in milliseconds. */
+/** What a lane's cost is given in, and how its rate is. */
+export const UNITS = {
+  request: {
+    cost: 'CPU µs/request',
+    rate: 'requests/s',
+    show: (rate: number) => Math.round(rate).toLocaleString('en'),
+  },
+  GB: { cost: 'CPU ms/GB', rate: 'rate', show: (rate: number) => `${rate.toFixed(2)} GB/s` },
+  connection: { cost: 'bytes/connection', rate: 'rate', show: () => '–' },
+} as const;
+
+/** CPU time per request in microseconds, or per gigabyte in milliseconds; or memory per connection in bytes. */
 export function cost(sample: Sample, unit: Lane['unit']): number {
+  if (unit === 'connection') return (sample.heldBytes ?? Number.NaN) / sample.work;
   return (sample.cpuSeconds / sample.work) * (unit === 'GB' ? 1e3 : 1e6);
 }
 
@@ -49,7 +61,7 @@ function row(lane: Lane, peer: Peer, all: readonly Sample[], own: readonly Sampl
     median(costs).toFixed(1),
     spread,
     peer.name === 'headgate' ? '1' : median(ratios).toFixed(2),
-    lane.unit === 'GB' ? `${rate.toFixed(2)} GB/s` : Math.round(rate).toLocaleString('en'),
+    UNITS[lane.unit].show(rate),
     latency((sample) => sample.p50),
     latency((sample) => sample.p99),
     `${Math.round(median(samples.map((sample) => sample.residentBytes)) / 1048576)}`,
@@ -71,9 +83,8 @@ export function report(
   page +=
     'Command: `npm run bench`. CPU is user + system time of the proxy’s process tree. “Ours to it” below 1 means that Headgate uses less.\n';
   for (const lane of lanes) {
-    const unit = lane.unit === 'GB' ? 'CPU ms/GB' : 'CPU µs/request';
-    const speed = lane.unit === 'GB' ? 'rate' : 'requests/s';
-    page += `\n## ${lane.title}\n\n| proxy | ${unit} | min–max | ours to it | ${speed} | p50 ms | p99 ms | RSS MiB | errors |\n`;
+    const unit = UNITS[lane.unit];
+    page += `\n## ${lane.title}\n\n| proxy | ${unit.cost} | min–max | ours to it | ${unit.rate} | p50 ms | p99 ms | RSS MiB | errors |\n`;
     page += '|---|---|---|---|---|---|---|---|---|\n';
     for (const peer of peers) page += row(lane, peer, samples, own);
   }

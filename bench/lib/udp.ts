@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { binaries } from './binaries.ts';
-import type { Load } from './lanes.ts';
+import type { Load, Target } from './lanes.ts';
 import { type Running, run, start, waitForPort } from './process.ts';
 
 const PORTS = [19_053, 19_054, 19_055, 19_056] as const;
@@ -53,7 +53,7 @@ export function readDnsperf(output: string): Load {
 }
 
 /** Sixty-four clients with a question under way each. */
-export async function dnsperf(core: number, port: number, seconds: number, directory: string): Promise<Load> {
+export async function dnsperf({ core, port, seconds, directory }: Target): Promise<Load> {
   const questions = join(directory, 'named', 'questions');
   const load = ['-c', '64', '-q', '64', '-T', '1', '-l', String(seconds)];
   return readDnsperf(await run(core, ['dnsperf', '-s', '127.0.0.1', '-p', String(port), '-d', questions, ...load]));

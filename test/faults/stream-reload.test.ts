@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { writeProxyHeader } from '../../src/l4/write-proxy-header.ts';
 import { selfSigned } from '../support/certificates.ts';
+import { EchoClient } from '../support/echo-client.ts';
 import { HeadgateProcess } from '../support/headgate.ts';
-import { until } from '../support/tcp-backend.ts';
 import { echoServer } from '../support/tcp-echo.ts';
 
 const RELOADS = 100;
@@ -19,40 +19,6 @@ const KINDS = [
   { what: 'TLS', proxied: false, secure: true },
   { what: 'PROXY and TLS', proxied: true, secure: true },
 ] as const;
-
-/** A client of an echo that knows when its stream broke. */
-class EchoClient {
-  readonly what: string;
-  readonly #socket: Socket;
-  #received = '';
-  #broken: string | null = null;
-
-  constructor(what: string, socket: Socket) {
-    this.what = what;
-    this.#socket = socket;
-    socket.on('data', (chunk: Buffer) => {
-      this.#received += chunk.toString('latin1');
-    });
-    socket.on('error', (error) => {
-      this.#broken ??= error.message;
-    });
-    socket.on('close', () => {
-      this.#broken ??= 'closed';
-    });
-  }
-
-  /** What became of the stream, else the echo of this text. */
-  async echo(text: string): Promise<string> {
-    this.#received = '';
-    this.#socket.write(text);
-    await until(() => this.#received.length >= text.length || this.#broken !== null);
-    return this.#broken ?? this.#received;
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
-}
 
 describe(`${RELOADS} reloads with streams open`, () => {
   const certificates = [selfSigned('db.example'), selfSigned('db.example')];
