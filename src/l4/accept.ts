@@ -185,9 +185,10 @@ export class AcceptingSocket {
   #admit(socket: Socket, peers: ConnectionPeers, record: StreamRecord | null): void {
     const { sources } = this.#options.plane;
     const { slot, options } = this.#plan;
-    const address = peers.remoteAddress;
     if (record) record.client = peers;
-    if (options.sourceLimit > 0 && sources !== null && address !== undefined) {
+    // To ask a socket for its peer is a system call.
+    const address = options.sourceLimit > 0 ? peers.remoteAddress : undefined;
+    if (sources !== null && address !== undefined) {
       if (!sources.enter(slot, address, options.sourceLimit)) {
         const message = `${address} has max_connections_per_source`;
         return this.#refuse(socket, record, SOURCE_FULL, 'SOURCE_FULL', message);

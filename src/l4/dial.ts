@@ -5,6 +5,7 @@ import { formatAddress } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import { HeadgateError, reasonOf } from '../core/errors.ts';
 import { type TimerWheel, WheelTimer } from '../core/timer-wheel.ts';
+import { FURTHER_NODES } from '../upstream/further-nodes.ts';
 import type { TableHandle } from '../upstream/handle.ts';
 import type { PlannedSubset, PlannedTls } from '../upstream/plan.ts';
 import type { Upstream } from '../upstream/upstream.ts';
@@ -13,9 +14,6 @@ import { OWN_FAULTS } from './own-faults.ts';
 import type { ConnectionPeers } from './peers.ts';
 import type { StreamRecord } from './stream-record.ts';
 import { writeProxyHeader } from './write-proxy-header.ts';
-
-/** Other nodes that are tried when the configuration does not say how many. */
-const MAX_RETRIES = 8;
 
 export interface DialOptions {
   readonly clock: Clock;
@@ -178,7 +176,7 @@ export class Dial {
   /** The node for a further try; null when the bounds of the upstream allow none. */
   #next(): TableHandle | null {
     const { retries, retryTimeout } = this.#upstream.plan;
-    if (this.#failures > (retries ?? MAX_RETRIES)) return null;
+    if (this.#failures > (retries ?? FURTHER_NODES)) return null;
     if (retryTimeout > 0 && this.#options.clock.now() - this.startedAt >= retryTimeout) return null;
     return this.#pick();
   }

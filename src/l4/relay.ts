@@ -49,8 +49,9 @@ export class Relay {
   #cause: string | null = null;
   #toUpstream = 0;
   #toClient = 0;
-  /** Sides that are closed. A socket can say so before its event does, which then comes too. */
-  readonly #closedSides = new Set<Socket>();
+  /** A socket can say that it is closed before its event does, which then comes too. */
+  #clientClosed = false;
+  #upstreamClosed = false;
   #cut = false;
 
   constructor(client: Socket, upstream: Socket, options: RelayOptions) {
@@ -141,11 +142,13 @@ export class Relay {
   }
 
   #closed(socket: Socket): void {
-    if (this.#closedSides.has(socket)) return;
+    const isClient = socket === this.#client;
+    if (isClient ? this.#clientClosed : this.#upstreamClosed) return;
     const inOrder = this.#client.readableEnded && this.#upstream.readableEnded;
     if (!inOrder) this.#fail(socket, null);
-    this.#closedSides.add(socket);
-    if (this.#closedSides.size < 2) return;
+    if (isClient) this.#clientClosed = true;
+    else this.#upstreamClosed = true;
+    if (!this.#clientClosed || !this.#upstreamClosed) return;
     this.#options.wheel.remove(this.#timer);
     if (this.#lifetime) this.#options.wheel.remove(this.#lifetime);
     this.#options.onEnd({

@@ -5,6 +5,7 @@ import { reasonOf } from '../core/errors.ts';
 import { WheelTimer } from '../core/timer-wheel.ts';
 import { ListenerField, RouteField } from '../telemetry/counters.ts';
 import { StreamEnd } from '../telemetry/stream-ends.ts';
+import { FURTHER_NODES } from '../upstream/further-nodes.ts';
 import type { TableHandle } from '../upstream/handle.ts';
 import type { PlannedStreamRoute } from '../upstream/plan.ts';
 import type { Upstream } from '../upstream/upstream.ts';
@@ -18,8 +19,6 @@ import { type LegOwner, UdpLeg } from './udp-leg.ts';
 import type { LocalSocket } from './udp-local-socket.ts';
 import type { UnansweredBudget } from './udp-unanswered.ts';
 
-/** Other nodes that are tried when the configuration does not say how many. */
-const MAX_RETRIES = 8;
 /** How long answers of a node are still passed on after its session has gone to another one. */
 const LINGER_MS = 5000;
 
@@ -203,7 +202,7 @@ export class UdpSession implements LegOwner {
     this.#context.tried = [...this.#context.tried, failed];
     const late = retryTimeout > 0 && plane.clock.now() - this.#triedSince >= retryTimeout;
     const refusal = `can't reach ${formatAddress(failed.node)}: ${reasonOf(error)}`;
-    if (late || this.#context.tried.length > (retries ?? MAX_RETRIES)) {
+    if (late || this.#context.tried.length > (retries ?? FURTHER_NODES)) {
       return this.end('no-node', refusal, StreamEnd.connectFailed);
     }
     this.#begin(datagrams, refusal);

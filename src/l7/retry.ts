@@ -1,3 +1,5 @@
+import { FURTHER_NODES } from '../upstream/further-nodes.ts';
+
 /** How a use of a node failed. */
 export type FailureKind =
   /** No connection: refused, unreachable, or not in time. */
@@ -43,9 +45,6 @@ export interface RetryLimits {
 /** `refresh`: the same node, on a new connection. `move`: another node. */
 export type RetryDecision = 'refresh' | 'move' | 'give-up';
 
-/** Nodes tried besides the first when the configuration sets no number. */
-const MAX_MOVES = 16;
-
 /** Methods that may be sent twice (RFC 9110 §9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
@@ -61,7 +60,7 @@ export function decideRetry(failed: FailedTry, limits: RetryLimits): RetryDecisi
   const wasAnswered = failed.kind === 'status';
   if (failed.answerBegun && !wasAnswered) return 'give-up';
   if (limits.retryTimeout > 0 && failed.elapsedMs >= limits.retryTimeout) return 'give-up';
-  const moreNodes = failed.moved < (limits.retries ?? MAX_MOVES);
+  const moreNodes = failed.moved < (limits.retries ?? FURTHER_NODES);
   if (failed.kind === 'connect') return moreNodes ? 'move' : 'give-up';
   if (failed.kind !== 'closed' && !wasAnswered) return 'give-up';
   const repeatable = failed.nothingSent || (IDEMPOTENT.has(failed.method) && !failed.bodySent);

@@ -2,6 +2,7 @@ import { Dispatcher } from 'undici';
 import { hashText } from '../balancers/hash.ts';
 import type { Clock } from '../core/clock.ts';
 import { HeadgateError } from '../core/errors.ts';
+import { FURTHER_NODES } from '../upstream/further-nodes.ts';
 import type { TableHandle } from '../upstream/handle.ts';
 import type { PlannedHash } from '../upstream/plan.ts';
 import type { SnapshotSource } from '../upstream/snapshot.ts';
@@ -10,8 +11,6 @@ import { flatHeaders, headerOf } from './dispatch-headers.ts';
 import { DispatchTry, type RetryKind } from './dispatch-try.ts';
 import { NodeConnections } from './node-connections.ts';
 
-/** Tries besides the first when the configuration names no number. */
-const MAX_RETRIES = 8;
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
 /**
@@ -81,7 +80,7 @@ export class UpstreamDispatcher extends Dispatcher {
     begun: boolean,
   ): boolean {
     if (kind === 'unsent') upstream.connectFailed(tried.at(-1)!, this.#clock.now());
-    const allowed = upstream.plan.retries ?? Math.min(MAX_RETRIES, upstream.handles.length - 1);
+    const allowed = upstream.plan.retries ?? Math.min(FURTHER_NODES, upstream.handles.length - 1);
     if (tried.length > allowed) return false;
     try {
       this.#try(upstream, options, handler, tried, begun);

@@ -49,6 +49,19 @@ describe('connecting to a node', { timeout: 30_000 }, () => {
     assert.equal(node.accepted, 0);
   });
 
+  test('without `retries`, sixteen further nodes are tried, as for HTTP', async () => {
+    const dead = await Promise.all(Array.from({ length: 17 }, deadPort));
+    const node = await backend();
+    const sixteenDead = await plane({ ports: [...dead.slice(1), node.port] });
+    await client(sixteenDead);
+    await until(() => node.accepted === 1);
+    const allTried = await plane({ ports: [...dead, node.port] });
+    const peer = await client(allTried);
+    await until(() => peer.ending !== null);
+    assert.equal(allTried.route(RouteField.retries), 16);
+    assert.equal(node.accepted, 1);
+  });
+
   test('a node that swallows the connection is left after the connect timeout', async () => {
     const clock = new FakeClock();
     const hole = owned(await BlackHole.start());
