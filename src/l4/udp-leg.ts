@@ -30,8 +30,11 @@ export class UdpLeg {
   readonly startedAt: number;
   readonly #owner: LegOwner;
   readonly #onSent = (error: NodeJS.ErrnoException | null): void => {
+    this.#underWay -= 1;
     if (error) this.#failed(error);
   };
+  /** Datagrams given to the socket that it has not reported on. */
+  #underWay = 0;
   #socket: Socket | null = null;
   #connected = false;
   #closed = false;
@@ -100,7 +103,8 @@ export class UdpLeg {
 
   #send(datagram: Buffer): void {
     const socket = this.#socket;
-    if (!socket || !hasRoom(socket)) return this.#owner.onDropped();
+    if (!socket || (this.#underWay > 0 && !hasRoom(socket))) return this.#owner.onDropped();
+    this.#underWay += 1;
     this.#sentBytes += datagram.length;
     socket.send(datagram, this.#onSent);
   }

@@ -22,8 +22,11 @@ export class LocalSocket {
   readonly #events: LocalSocketEvents;
   readonly #socket: Socket;
   readonly #onSent = (error: Error | null): void => {
+    this.#underWay -= 1;
     if (error) this.#events.onDropped();
   };
+  /** Datagrams given to the socket that it has not reported on. */
+  #underWay = 0;
   #closed: Promise<void> | null = null;
 
   constructor(id: number, host: string, reusePort: boolean, events: LocalSocketEvents) {
@@ -52,8 +55,9 @@ export class LocalSocket {
 
   send(datagram: Buffer, port: number, address: string): void {
     if (this.#closed) return;
-    if (hasRoom(this.#socket)) this.#socket.send(datagram, port, address, this.#onSent);
-    else this.#events.onDropped();
+    if (this.#underWay > 0 && !hasRoom(this.#socket)) return this.#events.onDropped();
+    this.#underWay += 1;
+    this.#socket.send(datagram, port, address, this.#onSent);
   }
 
   /** Idempotent, and safe after a failed `bind`. */

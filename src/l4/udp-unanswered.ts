@@ -18,7 +18,9 @@ export class UnansweredBudget {
  */
 export class Unanswered {
   readonly #budget: UnansweredBudget;
-  #datagrams: Buffer[] = [];
+  /** Mostly there is one, and its answer comes before the next: that needs no array. */
+  #first: Buffer | null = null;
+  #more: Buffer[] | null = null;
   #bytes = 0;
 
   constructor(budget: UnansweredBudget) {
@@ -26,15 +28,19 @@ export class Unanswered {
   }
 
   get empty(): boolean {
-    return this.#datagrams.length === 0;
+    return this.#first === null;
   }
 
   /** False when it is one too many, and not kept. */
   keep(datagram: Buffer): boolean {
     const size = datagram.length;
-    if (this.#bytes > 0 && (this.#bytes + size > MAX_BYTES || this.#budget.spent)) return false;
-    if (this.#datagrams.length >= MAX_DATAGRAMS) return false;
-    this.#datagrams.push(datagram);
+    if (this.#first === null) this.#first = datagram;
+    else {
+      if (this.#bytes > 0 && (this.#bytes + size > MAX_BYTES || this.#budget.spent)) return false;
+      this.#more ??= [];
+      if (this.#more.length >= MAX_DATAGRAMS - 1) return false;
+      this.#more.push(datagram);
+    }
     this.#bytes += size;
     this.#budget.bytes += size;
     return true;
@@ -46,26 +52,23 @@ export class Unanswered {
   }
 
   clear(): void {
-    if (this.#datagrams.length === 0) return;
-    this.#datagrams.length = 0;
-    this.#release();
+    if (this.#first === null) return;
+    this.#first = null;
+    this.#more = null;
+    this.#budget.bytes -= this.#bytes;
+    this.#bytes = 0;
   }
 
   /** The datagrams in order, which are kept as they are. */
   get datagrams(): readonly Buffer[] {
-    return this.#datagrams;
+    if (this.#first === null) return [];
+    return this.#more === null ? [this.#first] : [this.#first, ...this.#more];
   }
 
   /** The datagrams in order; they are kept no more. */
   take(): readonly Buffer[] {
-    const taken = this.#datagrams;
-    this.#datagrams = [];
-    this.#release();
+    const taken = this.datagrams;
+    this.clear();
     return taken;
-  }
-
-  #release(): void {
-    this.#budget.bytes -= this.#bytes;
-    this.#bytes = 0;
   }
 }
