@@ -15,6 +15,14 @@ export interface PemSource {
 /** Takes every value for text. */
 export const PEM_TEXT: PemSource = { read: (value) => value };
 
+/** Reads files as they are now. */
+export const PEM_NOW: PemSource = {
+  read: (value, place) => {
+    if (isPemText(value)) return value;
+    return readPemFile(pathOf(value, place), place);
+  },
+};
+
 /** Calls `onChange` after the content of a file that was read has changed. */
 export class PemFiles implements PemSource, Closable {
   readonly #clock: Clock;
@@ -27,29 +35,37 @@ export class PemFiles implements PemSource, Closable {
   }
 
   read(value: string, place: string): string {
-    if (value.trimStart().startsWith('-----BEGIN')) return value;
-    // What is too long for a path may be a key in another format: it is not repeated, and not looked for.
-    if (value.length > MAX_PATH || value.includes('\n')) {
-      throw new HeadgateError(`${place}: is neither PEM text nor the path of a file`, {
-        code: 'BAD_CERTIFICATE',
-        source: 'self',
-      });
-    }
+    if (isPemText(value)) return value;
+    const path = pathOf(value, place);
     // Watched before it is read, so that no change is lost in between.
-    if (!this.#watches.has(value)) this.#watches.set(value, watchFile(value, this.#clock, this.#onChange));
-    try {
-      return readFileSync(value, 'utf8');
-    } catch (error) {
-      throw new HeadgateError(`${place}: "${value}" is not PEM text and can't be read as a file: ${reasonOf(error)}`, {
-        code: 'BAD_CERTIFICATE',
-        source: 'self',
-        cause: error,
-      });
-    }
+    if (!this.#watches.has(path)) this.#watches.set(path, watchFile(path, this.#clock, this.#onChange));
+    return readPemFile(path, place);
   }
 
   async close(deadline: number): Promise<void> {
     await Promise.all([...this.#watches.values()].map((watch) => watch.close(deadline)));
     this.#watches.clear();
   }
+}
+
+function isPemText(value: string): boolean {
+  return value.trimStart().startsWith('-----BEGIN');
+}
+
+/** What is too long for a path may be a key in another format: it is not repeated, and not looked for. */
+function pathOf(value: string, place: string): string {
+  if (value.length <= MAX_PATH && !value.includes('\n')) return value;
+  throw badCertificate(`${place}: is neither PEM text nor the path of a file`);
+}
+
+function readPemFile(path: string, place: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw badCertificate(`${place}: "${path}" is not PEM text and can't be read as a file: ${reasonOf(error)}`, error);
+  }
+}
+
+function badCertificate(message: string, cause?: unknown): HeadgateError {
+  return new HeadgateError(message, { code: 'BAD_CERTIFICATE', source: 'self', cause });
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { check } from '../../src/cli/check.ts';
 import { MAX_FILE_BYTES } from '../../src/config/read.ts';
+import { TEST_CERTIFICATE, TEST_KEY } from '../support/test-certificate.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'headgate-check-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -62,4 +63,17 @@ test('a file that is too large', async () => {
   const least = await checked('large.yaml', Buffer.alloc(MAX_FILE_BYTES + 1, '#'));
   assert.deepEqual(least, { code: 1, text: 'large.yaml: is too large (at most 8 MiB)\nlarge.yaml: 1 problem\n' });
   assert.equal((await checked('fits.yaml', Buffer.alloc(MAX_FILE_BYTES, '#'))).code, 0);
+});
+
+test('a certificate that a start could not read, and one that it could', async () => {
+  const pem = join(directory, 'cert.pem');
+  const text = `ssls: [{id: s, snis: [a.example], cert: ${pem}, key: ${JSON.stringify(TEST_KEY)}}]\n`;
+  const missing = await checked('tls.yaml', text);
+  assert.equal(missing.code, 1);
+  assert.match(
+    missing.text,
+    /^tls\.yaml: ssls "s"\.cert: "cert\.pem" is not PEM text .*ENOENT.*\ntls\.yaml: 1 problem\n$/,
+  );
+  writeFileSync(pem, TEST_CERTIFICATE);
+  assert.equal((await checked('tls.yaml')).code, 0);
 });
