@@ -11,6 +11,15 @@ export function mix32(value: number): number {
 }
 
 /**
+ * The probe of that number, from 0 on, for a 32-bit hash: double hashing, whose step is drawn from the hash itself. The low bits
+ * count; the caller masks them.
+ */
+export function probeOf(hash: number, number: number): number {
+  const step = (Math.imul(hash, 0x85ebca6b) >>> 15) | 1;
+  return hash + Math.imul(number, step);
+}
+
+/**
  * A 32-bit hash of `text[start, end)`, by UTF-16 units, two to a block of MurmurHash3 (Austin Appleby, public domain).
  * Unsigned, the same in every thread and on every machine. `seed` chains parts: the hash of those before.
  */

@@ -1,4 +1,4 @@
-import { hashText, mix32 } from '../balancers/hash.ts';
+import { hashText, mix32, probeOf } from '../balancers/hash.ts';
 
 /** Cells for each session that there may be; a power of two. */
 const CELLS_PER_SESSION = 8;
@@ -77,9 +77,7 @@ export class SessionOwners {
     for (let probe = 0; probe < PROBES; probe++) own[this.#cell(mark, probe)]! += amount;
   }
 
-  /** Double hashing. */
   #cell(mark: number, probe: number): number {
-    const step = (Math.imul(mark, 0x85ebca6b) >>> 15) | 1;
-    return (mark + Math.imul(probe, step)) & this.#mask;
+    return probeOf(mark, probe) & this.#mask;
   }
 }

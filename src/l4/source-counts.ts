@@ -1,3 +1,4 @@
+import { probeOf } from '../balancers/hash.ts';
 import { hashSource } from './hash-source.ts';
 
 const ROWS = 4;
@@ -89,8 +90,7 @@ function keyOf(scope: number, hash: number): number {
   return scope * 2 ** 32 + (hash >>> 0);
 }
 
-/** Rows draw independent bits from the hash by double hashing. */
+/** Rows draw independent bits from the hash. */
 function cellOf(hash: number, row: number): number {
-  const step = (Math.imul(hash, 0x85ebca6b) >>> 15) | 1;
-  return row * CELLS + ((hash + Math.imul(row, step)) & MASK);
+  return row * CELLS + (probeOf(hash, row) & MASK);
 }
