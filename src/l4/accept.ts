@@ -120,6 +120,11 @@ export class AcceptingSocket {
     return this.#stopped;
   }
 
+  /** A shutdown has run out of time: what ends from now on was ended by it. */
+  get isCutting(): boolean {
+    return this.#cutting;
+  }
+
   /** Cuts the connections that have not come through yet. */
   cutEntering(): void {
     this.#cutting = true;

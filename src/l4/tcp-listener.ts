@@ -37,7 +37,6 @@ export class TcpListener implements Listener {
   readonly #streams = new Set<TcpStream>();
   /** Clients that have not said which server they want. */
   readonly #undecided = new Set<Socket>();
-  #cutting = false;
   #whenServed: (() => void) | null = null;
   readonly #countTimer: WheelTimer;
   #router = new StreamRouter([], 0);
@@ -102,19 +101,14 @@ export class TcpListener implements Listener {
   }
 
   abandon(): void {
-    this.#cutAll();
+    this.#accepting.cutEntering();
+    for (const stream of this.#streams) stream.cut('SHUTDOWN');
+    for (const socket of this.#undecided) reset(socket);
   }
 
   #cutAt(deadline: number): Timer {
     const { clock } = this.#plane;
-    return clock.after(Math.max(0, deadline - clock.now()), () => this.#cutAll());
-  }
-
-  #cutAll(): void {
-    this.#cutting = true;
-    for (const stream of this.#streams) stream.cut('SHUTDOWN');
-    for (const socket of this.#undecided) reset(socket);
-    this.#accepting.cutEntering();
+    return clock.after(Math.max(0, deadline - clock.now()), () => this.abandon());
   }
 
   #accept(client: StreamClient): void {
@@ -144,7 +138,7 @@ export class TcpListener implements Listener {
         this.#undecided.delete(socket);
         if (end !== 'closed') return this.#route(client, serverName);
         reset(socket);
-        if (this.#cutting) record?.end(StreamEnd.shutdown, 'hello', 'SHUTDOWN');
+        if (this.#accepting.isCutting) record?.end(StreamEnd.shutdown, 'hello', 'SHUTDOWN');
         else record?.end(StreamEnd.clientClosed, 'hello', 'CLIENT_CLOSED');
       },
     });
