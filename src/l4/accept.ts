@@ -4,7 +4,7 @@ import { type Address, formatAddress } from '../core/address.ts';
 import { CidrSet } from '../core/cidr.ts';
 import { reasonOf } from '../core/errors.ts';
 import { listenError } from '../core/listen-error.ts';
-import { ListenerField } from '../telemetry/counters.ts';
+import { ListenerField, openConnections } from '../telemetry/counters.ts';
 import { StreamEnd } from '../telemetry/stream-ends.ts';
 import type { DataPlane, ListenerPlan } from './listener.ts';
 import type { ConnectionPeers } from './peers.ts';
@@ -134,7 +134,7 @@ export class AcceptingSocket {
   #accept(socket: Socket): void {
     const { plane } = this.#options;
     const { slot, options } = this.#plan;
-    const isFull = options.connectionLimit > 0 && this.#open() >= options.connectionLimit;
+    const isFull = options.connectionLimit > 0 && openConnections(plane.listenerSums, slot) >= options.connectionLimit;
     const record = this.#logging && new StreamRecord(this.#logging, 'tcp', socket);
     this.#connections += 1;
     plane.listenerCounters.add(slot, ListenerField.accepted, 1);
@@ -148,13 +148,6 @@ export class AcceptingSocket {
   #dropped(peers: ConnectionPeers): void {
     this.#options.plane.listenerCounters.add(this.#plan.slot, ListenerField.refused, 1);
     if (this.#logging) new StreamRecord(this.#logging, 'tcp', peers).end(FULL.end, FULL.phase, 'WORKER_FULL');
-  }
-
-  /** Open connections of all workers. */
-  #open(): number {
-    const { listenerSums } = this.#options.plane;
-    const closed = listenerSums.sum(this.#plan.slot, ListenerField.closed);
-    return listenerSums.sum(this.#plan.slot, ListenerField.accepted) - closed;
   }
 
   #readProxyHeader(socket: Socket, proxies: CidrSet, record: StreamRecord | null): void {

@@ -3,7 +3,7 @@ import type { Address } from '../core/address.ts';
 import { settledBy } from '../core/clock.ts';
 import { reasonOf } from '../core/errors.ts';
 import { WheelTimer } from '../core/timer-wheel.ts';
-import { ListenerField } from '../telemetry/counters.ts';
+import { ListenerField, openConnections } from '../telemetry/counters.ts';
 import type { DataPlane, Listener } from './listener.ts';
 import { localAddresses } from './local-addresses.ts';
 import { SparseLog } from './sparse-log.ts';
@@ -187,9 +187,7 @@ export class UdpListener implements Listener {
   /** By how much the sessions of all workers exceed what there may be; below 0 when there is room. */
   #excess(): number {
     const { slot, maxSessions } = this.#plan;
-    const { listenerSums } = this.#plane;
-    const closed = listenerSums.sum(slot, ListenerField.closed);
-    return listenerSums.sum(slot, ListenerField.accepted) - closed - maxSessions;
+    return openConnections(this.#plane.listenerSums, slot) - maxSessions;
   }
 
   #evict(): void {

@@ -57,7 +57,7 @@ function end(state: ExchangeState, by: AccessEnd['by'], cause: string | null): v
   context.countSent(out.written);
   record.countAnswer(state.now());
   record.countBytes(taken, bodyBytes);
-  if (context.accessLog !== null) log(state, taken, bodyBytes, { by, phase, cause });
+  log(state, taken, bodyBytes, { by, phase, cause });
 }
 
 function log(state: ExchangeState, bytesIn: number, bytesOut: number, how: AccessEnd): void {

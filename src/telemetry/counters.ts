@@ -1,5 +1,5 @@
 import { OUTCOMES } from '../balancers/types.ts';
-import { allocateCounters, type CounterMemory } from './counter-table.ts';
+import { allocateCounters, type CounterMemory, type CounterSums } from './counter-table.ts';
 import type { StreamEnd } from './stream-ends.ts';
 
 /** Upper bounds of the latency histograms, in seconds. */
@@ -98,6 +98,15 @@ export const ListenerField = {
   refusedTls: 14,
 } as const;
 export const LISTENER_FIELDS = 15;
+
+/**
+ * Connections, or sessions, of a listener that are open, over all workers. Closed is read before accepted: what happens in between
+ * can only make the difference too large, never negative.
+ */
+export function openConnections(sums: CounterSums, slot: number): number {
+  const closed = sums.sum(slot, ListenerField.closed);
+  return sums.sum(slot, ListenerField.accepted) - closed;
+}
 
 export const ROUTE_CAPACITY = 16_384;
 export const LISTENER_CAPACITY = 64;

@@ -1,5 +1,5 @@
 import type { CounterSums } from './counter-table.ts';
-import { ListenerField } from './counters.ts';
+import { ListenerField, openConnections } from './counters.ts';
 import { labelled } from './labelled.ts';
 import type { ListenerMetrics } from './metrics-source.ts';
 import type { Family, MetricType } from './text-format.ts';
@@ -17,14 +17,9 @@ export function listenerFamilies(listeners: readonly ListenerMetrics[], sums: Co
   });
   const counter = (name: string, help: string, field: number) =>
     family(name, 'counter', help, (slot) => sums.sum(slot, field));
-  // Closed before accepted: what happens in between can only make the difference too large, never negative.
-  const open = (slot: number) => {
-    const closed = sums.sum(slot, ListenerField.closed);
-    return sums.sum(slot, ListenerField.accepted) - closed;
-  };
   return [
     counter('listener_connections_total', 'Connections accepted.', ListenerField.accepted),
-    family('listener_connections', 'gauge', 'Connections open now.', open),
+    family('listener_connections', 'gauge', 'Connections open now.', (slot) => openConnections(sums, slot)),
     refusedFamily(listeners, sums),
     counter('listener_requests_total', 'Requests read.', ListenerField.requests),
     counter(
